@@ -1,0 +1,166 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// One package, one room a target. Arrows point one way, as docs/architecture.md
+// draws them: commands -> Device / Edge / Evaluation -> Offload, FeatureCodec,
+// Decoding, Conformer, SecureTransport, DecisionLog -> Tensors, Audio -> Kernels.
+let swift6: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let grpc = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport = Target.Dependency.product(
+  name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+
+let package = Package(
+  name: "tandem",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(
+      name: "Tandem",
+      targets: [
+        "TandemDevice", "TandemEdge", "TandemProtocol", "SecureTransport", "DecisionLog", "Offload",
+        "FeatureCodec", "Decoding", "Conformer", "Audio",
+      ]),
+    .executable(name: "tandem-device", targets: ["tandem-device"]),
+    .executable(name: "tandem-edge", targets: ["tandem-edge"]),
+    .executable(name: "tandem-evaluate", targets: ["tandem-evaluate"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // The machine: C libraries and our own C.
+    .systemLibrary(
+      name: "CSndFile", path: "Sources/CSndFile", pkgConfig: "sndfile",
+      providers: [.apt(["libsndfile1-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl",
+      providers: [.apt(["libssl-dev"])]),
+    .target(name: "Kernels", exclude: ["README.md"]),
+
+    // The engine.
+    .target(
+      name: "Tensors", dependencies: ["Kernels", "COpenBLAS"], exclude: ["README.md"],
+      swiftSettings: swift6),
+    .target(
+      name: "Audio", dependencies: ["CSndFile"], exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "Conformer", dependencies: ["Tensors", "Audio", crypto], exclude: ["README.md"],
+      swiftSettings: swift6),
+    .target(
+      name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
+      swiftSettings: swift6),
+    .target(name: "FeatureCodec", exclude: ["README.md"], swiftSettings: swift6),
+
+    // Deciding and remembering: pure functions, and the log.
+    .target(name: "Offload", exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "DecisionLog",
+      dependencies: ["Offload", .product(name: "GRDB", package: "GRDB.swift")],
+      exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
+      exclude: ["README.md"], swiftSettings: swift6),
+
+    // The wire.
+    .target(
+      name: "TandemProtocol",
+      dependencies: [
+        grpc, grpcProtobuf, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      path: "Protocol", exclude: ["README.md", "SPEC.md", "tandem.proto", "Vectors"],
+      sources: ["Generated"], swiftSettings: [.swiftLanguageMode(.v6)]),
+    .target(
+      name: "SecureTransport",
+      dependencies: ["COpenSSL", nioCore, nioPosix, grpc, grpcTransport, logging],
+      exclude: ["README.md"], swiftSettings: swift6),
+
+    // The two ends.
+    .target(
+      name: "TandemDevice",
+      dependencies: [
+        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "DecisionLog",
+        "SecureTransport", "TandemProtocol", "Settings", grpc, logging,
+      ],
+      path: "Device/Library", swiftSettings: swift6),
+    .target(
+      name: "TandemEdge",
+      dependencies: [
+        "Conformer", "Decoding", "FeatureCodec", "SecureTransport", "TandemProtocol", "Settings",
+        grpc, logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      path: "Edge/Library", swiftSettings: swift6),
+    .target(
+      name: "Evaluation",
+      dependencies: [
+        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "TandemDevice", "TandemEdge",
+      ],
+      exclude: ["README.md"], swiftSettings: swift6),
+
+    // Commands are thin: parse, call the library, print.
+    .executableTarget(
+      name: "tandem-device", dependencies: ["TandemDevice", "Settings", arguments, logging],
+      path: "Device/Command", swiftSettings: swift6),
+    .executableTarget(
+      name: "tandem-edge",
+      dependencies: [
+        "TandemEdge", "SecureTransport", "Settings", arguments, logging,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      path: "Edge/Command", swiftSettings: swift6),
+    .executableTarget(
+      name: "tandem-evaluate", dependencies: ["Evaluation", arguments], swiftSettings: swift6),
+
+    // One test target a room, plus Integration.
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
+    .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
+    .testTarget(
+      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio"],
+      exclude: ["Golden"], swiftSettings: swift6),
+    .testTarget(
+      name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
+    .testTarget(
+      name: "FeatureCodecTests", dependencies: ["FeatureCodec"], swiftSettings: swift6),
+    .testTarget(name: "OffloadTests", dependencies: ["Offload"], swiftSettings: swift6),
+    .testTarget(
+      name: "DecisionLogTests",
+      dependencies: ["DecisionLog", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: swift6),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift6),
+    .testTarget(
+      name: "ProtocolTests", dependencies: ["TandemProtocol", "FeatureCodec"],
+      swiftSettings: swift6),
+    .testTarget(
+      name: "SecureTransportTests",
+      dependencies: [
+        "SecureTransport", "TandemProtocol", nioEmbedded, nioPosix, grpc, grpcTransport,
+      ],
+      swiftSettings: swift6),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: ["TandemDevice", "TandemEdge", "Evaluation", "DecisionLog", "Settings"],
+      swiftSettings: swift6),
+  ]
+)
