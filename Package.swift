@@ -53,6 +53,9 @@ let package = Package(
       name: "CSndFile", path: "Sources/CSndFile", pkgConfig: "sndfile",
       providers: [.apt(["libsndfile1-dev"])]),
     .systemLibrary(
+      name: "CSampleRate", path: "Sources/CSampleRate", pkgConfig: "samplerate",
+      providers: [.apt(["libsamplerate0-dev"])]),
+    .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
@@ -65,7 +68,8 @@ let package = Package(
       name: "Tensors", dependencies: ["Kernels", "COpenBLAS"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "Audio", dependencies: ["CSndFile"], exclude: ["README.md"], swiftSettings: swift6),
+      name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
+      exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "Conformer", dependencies: ["Tensors", "Audio", crypto], exclude: ["README.md"],
       swiftSettings: swift6),
@@ -137,7 +141,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
     .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
     .testTarget(
-      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio"],
+      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio", "Tensors", crypto],
       exclude: ["Golden"], swiftSettings: swift6),
     .testTarget(
       name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
