@@ -88,10 +88,10 @@ let package = Package(
     .target(
       name: "TandemProtocol",
       dependencies: [
-        grpc, grpcProtobuf, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        grpc, grpcProtobuf, crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
-      path: "Protocol", exclude: ["README.md", "SPEC.md", "tandem.proto", "Vectors"],
-      sources: ["Generated"], swiftSettings: [.swiftLanguageMode(.v6)]),
+      path: "Protocol", exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
+      sources: ["Generated", "Library"], swiftSettings: [.swiftLanguageMode(.v6)]),
     .target(
       name: "SecureTransport",
       dependencies: ["COpenSSL", nioCore, nioPosix, grpc, grpcTransport, logging],
@@ -150,7 +150,11 @@ let package = Package(
       swiftSettings: swift6),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift6),
     .testTarget(
-      name: "ProtocolTests", dependencies: ["TandemProtocol", "FeatureCodec"],
+      name: "ProtocolTests",
+      dependencies: [
+        "TandemProtocol", "FeatureCodec", grpc, crypto,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: swift6),
     .testTarget(
       name: "SecureTransportTests",
