@@ -18,6 +18,7 @@ let grpcTransport = Target.Dependency.product(
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 
 let package = Package(
@@ -90,11 +91,12 @@ let package = Package(
       dependencies: [
         grpc, grpcProtobuf, crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
-      path: "Protocol", exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
+      path: "Protocol",
+      exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
       sources: ["Generated", "Library"], swiftSettings: [.swiftLanguageMode(.v6)]),
     .target(
       name: "SecureTransport",
-      dependencies: ["COpenSSL", nioCore, nioPosix, grpc, grpcTransport, logging],
+      dependencies: ["COpenSSL", nioCore, nioPosix, nioTLS, grpc, grpcTransport, logging],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // The two ends.
@@ -159,7 +161,8 @@ let package = Package(
     .testTarget(
       name: "SecureTransportTests",
       dependencies: [
-        "SecureTransport", "TandemProtocol", nioEmbedded, nioPosix, grpc, grpcTransport,
+        "SecureTransport", "COpenSSL", "TandemProtocol", nioCore, nioEmbedded, nioPosix, nioTLS,
+        grpc, grpcTransport, logging,
       ],
       swiftSettings: swift6),
     .testTarget(
