@@ -18,6 +18,7 @@ let grpcTransport = Target.Dependency.product(
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 
 let package = Package(
@@ -92,13 +93,14 @@ let package = Package(
     .target(
       name: "TandemProtocol",
       dependencies: [
-        grpc, grpcProtobuf, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        grpc, grpcProtobuf, crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
-      path: "Protocol", exclude: ["README.md", "SPEC.md", "tandem.proto", "Vectors"],
-      sources: ["Generated"], swiftSettings: [.swiftLanguageMode(.v6)]),
+      path: "Protocol",
+      exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
+      sources: ["Generated", "Library"], swiftSettings: [.swiftLanguageMode(.v6)]),
     .target(
       name: "SecureTransport",
-      dependencies: ["COpenSSL", nioCore, nioPosix, grpc, grpcTransport, logging],
+      dependencies: ["COpenSSL", nioCore, nioPosix, nioTLS, grpc, grpcTransport, logging],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // The two ends.
@@ -154,12 +156,17 @@ let package = Package(
       swiftSettings: swift6),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift6),
     .testTarget(
-      name: "ProtocolTests", dependencies: ["TandemProtocol", "FeatureCodec"],
+      name: "ProtocolTests",
+      dependencies: [
+        "TandemProtocol", "FeatureCodec", grpc, crypto,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: swift6),
     .testTarget(
       name: "SecureTransportTests",
       dependencies: [
-        "SecureTransport", "TandemProtocol", nioEmbedded, nioPosix, grpc, grpcTransport,
+        "SecureTransport", "COpenSSL", "TandemProtocol", nioCore, nioEmbedded, nioPosix, nioTLS,
+        grpc, grpcTransport, logging,
       ],
       swiftSettings: swift6),
     .testTarget(
