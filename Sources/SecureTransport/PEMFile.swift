@@ -55,4 +55,28 @@ enum PEMFile {
     }
     return certificate
   }
+
+  /// A private key as unencrypted PKCS #8.
+  static func text(ofKey key: OpaquePointer) throws -> [UInt8] {
+    try text { PEM_write_bio_PKCS8PrivateKey($0, key, nil, nil, 0, nil, nil) }
+  }
+
+  static func text(ofCertificate certificate: OpaquePointer) throws -> [UInt8] {
+    try text { PEM_write_bio_X509($0, certificate) }
+  }
+
+  private static func text(_ write: (OpaquePointer) -> Int32) throws -> [UInt8] {
+    guard let bio = BIO_new(BIO_s_mem()) else { throw failed() }
+    defer { BIO_free(bio) }
+    guard write(bio) == 1 else { throw failed() }
+    var bytes: UnsafePointer<CChar>?
+    let count = tandem_BIO_contents(bio, &bytes)
+    return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+  }
+
+  private static func failed() -> TLSError {
+    TLSError(
+      .library, "OpenSSL could not write PEM (\(OpenSSLErrors.drainText()))", place: "libcrypto",
+      remedy: "check the OpenSSL installation and this machine's memory")
+  }
 }
