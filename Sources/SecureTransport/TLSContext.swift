@@ -88,9 +88,12 @@ public final class TLSContext: @unchecked Sendable {
       tandem_SSL_CTX_set_max_proto_version(pointer, TLS1_3_VERSION) == 1
     else { throw libraryError() }
     // A held-back write is tried again from wherever its bytes then lie; buffers of
-    // idle connections go back to the allocator.
+    // idle connections go back to the allocator; and what is shown is what the chain
+    // file holds: sending the authority too would cost every handshake its bytes.
     tandem_SSL_CTX_set_mode(
-      pointer, Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | Int(SSL_MODE_RELEASE_BUFFERS))
+      pointer,
+      Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | Int(SSL_MODE_RELEASE_BUFFERS)
+        | Int(SSL_MODE_NO_AUTO_CHAIN))
     // Session resumption and early data will be switched on here; until then every
     // connection is a full handshake.
     tandem_SSL_CTX_disable_session_cache(pointer)
