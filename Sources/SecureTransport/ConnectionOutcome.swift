@@ -33,10 +33,13 @@ final class ConnectionOutcome: Sendable {
     }
     options.onClose = {
       // Changes nothing if the server had accepted, or a failure had a better reason.
-      self.promise.fail(
-        TLSError(
-          .truncated, "the server closed the connection before it said anything", place: place,
-          remedy: "look into the server's log for its reason"))
+      self.promise.fail(Self.closedEarly(place))
     }
+  }
+
+  static func closedEarly(_ place: String) -> TLSError {
+    TLSError(
+      .truncated, "the server closed the connection before it said anything", place: place,
+      remedy: "look into the server's log for its reason")
   }
 }

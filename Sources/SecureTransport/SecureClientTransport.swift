@@ -14,8 +14,8 @@ import Synchronization
 /// }
 /// ```
 ///
-/// It never reconnects: when the connection has ended, calls fail with `unavailable`,
-/// ``failure`` says why, and a new one is made with ``connect(host:port:tls:connectTimeout:eventLoopGroup:)``.
+/// It never reconnects: when the connection has ended, calls fail (those under way with
+/// `RPCError` of code `unavailable`), ``failure`` says why, and a new one is made with ``connect(host:port:tls:connectTimeout:eventLoopGroup:)``.
 public final class SecureClientTransport: ClientTransport {
   public typealias Bytes = GRPCNIOTransportBytes
 
@@ -27,13 +27,22 @@ public final class SecureClientTransport: ClientTransport {
   /// Bytes on the wire so far.
   public let traffic: TLSTraffic
 
+  /// How far the transport has come. gRPC's wrapped channel insists on being run: one
+  /// that is dropped, or stopped before it runs, ends the process (its asynchronous
+  /// channel checks that somebody consumed it). This keeps account and prevents both.
+  private struct Life {
+    var isRunning = false
+    var hasStreams = false
+  }
+
   private let inner: HTTP2ClientTransport.WrappedChannel
   private let channel: any Channel
   private let outcome: ConnectionOutcome
+  private let life = Mutex(Life())
 
   /// One attempt's channel, with what its handler will report.
   private struct Attempt: Sendable {
-    var configured: HTTP2ClientTransport.WrappedChannel.ConfiguredChannel
+    var channel: any Channel
     var outcome: ConnectionOutcome
   }
 
@@ -44,14 +53,16 @@ public final class SecureClientTransport: ClientTransport {
     self.inner = inner
     self.peer = peer
     self.connectDuration = connectDuration
-    channel = attempt.configured.channel
+    channel = attempt.channel
     outcome = attempt.outcome
     traffic = attempt.outcome.traffic
   }
 
   deinit {
-    // Closes a connection that no GRPCClient ever ran; otherwise it is closed already.
+    guard !life.withLock({ $0.isRunning }) else { return }
     channel.close(promise: nil)
+    let inner = self.inner
+    Task { try? await inner.connect() }
   }
 
   /// Connects, and waits until the server has accepted this client: under TLS 1.3 a
@@ -76,34 +87,34 @@ public final class SecureClientTransport: ClientTransport {
     }
     let serverName = tls.options.serverName ?? host
     let start = ContinuousClock.now
-    let established = Mutex<(Attempt, PeerIdentity)?>(nil)
+    let attempt = try await openChannel(
+      host: host, port: port, connectTimeout: connectTimeout, group: eventLoopGroup
+    ) { channel in
+      var options = TLSHandlerOptions()
+      options.handshakeTimeout = TimeAmount(connectTimeout)
+      options.shutdownTimeout = TimeAmount(configuration.shutdownTimeout)
+      // gRPC's handlers join once the server has accepted this client: they cannot be
+      // taken back, and there may be several attempts.
+      options.holdsInbound = true
+      let outcome = ConnectionOutcome(on: channel.eventLoop)
+      outcome.observe(&options, place: place)
+      return channel.eventLoop.makeCompletedFuture { [options] in
+        try channel.pipeline.syncOperations.addHandler(
+          TLSHandler(context: tls, serverName: serverName, place: place, options: options))
+        return Attempt(channel: channel, outcome: outcome)
+      }
+    }
+    let peer = try await acceptance(of: attempt)
+    let duration = ContinuousClock.now - start
     let inner = try await HTTP2ClientTransport.WrappedChannel.wrapping(
       config: configuration.transport(authority: "\(serverName):\(port)")
     ) { configure in
-      let attempt = try await openChannel(
-        host: host, port: port, connectTimeout: connectTimeout, group: eventLoopGroup
-      ) { channel in
-        var options = TLSHandlerOptions()
-        options.handshakeTimeout = TimeAmount(connectTimeout)
-        options.shutdownTimeout = TimeAmount(configuration.shutdownTimeout)
-        let outcome = ConnectionOutcome(on: channel.eventLoop)
-        outcome.observe(&options, place: place)
-        return channel.eventLoop.makeCompletedFuture { [options] in
-          try channel.pipeline.syncOperations.addHandler(
-            TLSHandler(context: tls, serverName: serverName, place: place, options: options))
-        }.flatMap {
-          configure(channel).map { Attempt(configured: $0, outcome: outcome) }
-        }
-      }
-      let peer = try await acceptance(of: attempt)
-      established.withLock { $0 = (attempt, peer) }
-      return attempt.configured
-    }
-    guard let (attempt, peer) = established.withLock({ $0 }) else {
-      preconditionFailure("gRPC wrapped a channel that was never made")
+      try await attempt.channel.eventLoop.flatSubmit {
+        join(attempt, place: place, configure: configure)
+      }.get()
     }
     return SecureClientTransport(
-      inner: inner, attempt: attempt, peer: peer, connectDuration: ContinuousClock.now - start)
+      inner: inner, attempt: attempt, peer: peer, connectDuration: duration)
   }
 
   /// TCP, to whichever of the host's addresses answers first.
@@ -123,17 +134,41 @@ public final class SecureClientTransport: ClientTransport {
 
   /// Waits until the server has accepted this client; closes the channel if it does not.
   private static func acceptance(of attempt: Attempt) async throws -> PeerIdentity {
-    let channel = attempt.configured.channel
-    return try await withTaskCancellationHandler {
+    try await withTaskCancellationHandler {
       do {
-        return try await attempt.outcome.accepted.get()
+        let peer = try await attempt.outcome.accepted.get()
+        try Task.checkCancellation()
+        return peer
       } catch {
-        channel.close(promise: nil)
+        attempt.channel.close(promise: nil)
         try Task.checkCancellation()
         throw error
       }
     } onCancel: {
+      attempt.channel.close(promise: nil)
+    }
+  }
+
+  /// Puts gRPC's handlers above TLS and lets the bytes that waited through.
+  /// Runs on the channel's event loop.
+  private static func join(
+    _ attempt: Attempt, place: String,
+    configure: (any Channel) -> EventLoopFuture<
+      HTTP2ClientTransport.WrappedChannel.ConfiguredChannel
+    >
+  ) -> EventLoopFuture<HTTP2ClientTransport.WrappedChannel.ConfiguredChannel> {
+    let channel = attempt.channel
+    do {
+      guard channel.isActive else {
+        throw attempt.outcome.failure ?? ConnectionOutcome.closedEarly(place)
+      }
+      let handler = try channel.pipeline.syncOperations.handler(type: TLSHandler.self)
+      let configured = configure(channel)
+      handler.releaseInbound()
+      return configured
+    } catch {
       channel.close(promise: nil)
+      return channel.eventLoop.makeFailedFuture(error)
     }
   }
 
@@ -169,16 +204,29 @@ public final class SecureClientTransport: ClientTransport {
 
   public var retryThrottle: RetryThrottle? { inner.retryThrottle }
 
-  public func connect() async throws { try await inner.connect() }
+  public func connect() async throws {
+    life.withLock { $0.isRunning = true }
+    try await inner.connect()
+  }
 
-  public func beginGracefulShutdown() { inner.beginGracefulShutdown() }
+  public func beginGracefulShutdown() {
+    if life.withLock({ $0.isRunning && $0.hasStreams }) {
+      inner.beginGracefulShutdown()
+    } else {
+      // No call has begun, so there is none to wait for.
+      channel.close(promise: nil)
+    }
+  }
 
   public func withStream<Result: Sendable>(
     descriptor: MethodDescriptor, options: CallOptions,
     _ closure: (_ stream: RPCStream<Inbound, Outbound>, _ context: ClientContext) async throws
       -> Result
   ) async throws -> Result {
-    try await inner.withStream(descriptor: descriptor, options: options, closure)
+    try await inner.withStream(descriptor: descriptor, options: options) { stream, context in
+      life.withLock { $0.hasStreams = true }
+      return try await closure(stream, context)
+    }
   }
 
   public func config(forMethod descriptor: MethodDescriptor) -> MethodConfig? {

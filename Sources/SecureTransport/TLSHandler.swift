@@ -63,6 +63,9 @@ final class TLSHandler: ChannelDuplexHandler {
   private var closeOutputPromise: EventLoopPromise<Void>?
   private var closePromise: EventLoopPromise<Void>?
   private var timer: Scheduled<Void>?
+  /// Plaintext kept back until somebody above can take it.
+  private var held: ByteBuffer?
+  private var context: ChannelHandlerContext?
 
   /// - Parameters:
   ///   - serverName: For clients: what the server's certificate must be for.
@@ -80,10 +83,12 @@ final class TLSHandler: ChannelDuplexHandler {
   // MARK: Start and end of the channel
 
   func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
     if context.channel.isActive { start(context) }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
     end(context, pendingError: ChannelError.ioOnClosedChannel)
   }
 
@@ -199,7 +204,7 @@ final class TLSHandler: ChannelDuplexHandler {
   private func decrypt(_ context: ChannelHandlerContext) {
     var buffer = context.channel.allocator.buffer(capacity: TLSSession.recordBytes)
     // Passing bytes up may close or fail the connection: look again every time round.
-    while phase == .open || phase == .closing, !receivedCloseNotify, let session {
+    while phase == .open || phase == .closing, !receivedCloseNotify, held == nil, let session {
       switch session.read(into: &buffer) {
       case .bytes:
         if buffer.readableBytes + TLSSession.recordBytes > Self.ciphertextPiece {
@@ -240,8 +245,28 @@ final class TLSHandler: ChannelDuplexHandler {
       options.onFirstBytes?()
       options.onFirstBytes = nil
     }
+    if options.holdsInbound {
+      held = bytes
+      try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+      return
+    }
     deliveredSinceReadComplete = true
     context.fireChannelRead(wrapInboundOut(bytes))
+  }
+
+  /// Handlers above are in place: passes on what was held, and everything from now on.
+  /// Must be called on the event loop.
+  func releaseInbound() {
+    guard options.holdsInbound, let context else { return }
+    options.holdsInbound = false
+    if let bytes = held {
+      held = nil
+      context.fireChannelRead(wrapInboundOut(bytes))
+      decrypt(context)
+      deliveredSinceReadComplete = false
+      context.fireChannelReadComplete()
+    }
+    try? context.channel.syncOptions?.setOption(.autoRead, value: true)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -257,7 +282,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
   /// Asks for more on nobody's behalf; on a channel with auto-read this changes nothing.
   private func readOn(_ context: ChannelHandlerContext) {
-    if phase != .closed && phase != .idle { context.read() }
+    if phase != .closed && phase != .idle && held == nil { context.read() }
   }
 
   /// The peer sent close_notify and everything before it has been passed on.
@@ -288,6 +313,19 @@ final class TLSHandler: ChannelDuplexHandler {
     case .closing, .lingering: closeNow(context)
     // close_notify has already said so.
     case .open, .idle, .closed: break
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // The socket's errors: a reset, mostly.
+    if phase == .handshaking || phase == .open, error is IOError {
+      fail(
+        context,
+        TLSError(
+          .truncated, "the connection broke (\(error)), so bytes may be missing", place: place,
+          remedy: "treat the last message as lost and connect again"))
+    } else {
+      context.fireErrorCaught(error)
     }
   }
 

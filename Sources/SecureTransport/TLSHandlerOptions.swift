@@ -11,6 +11,9 @@ struct TLSHandlerOptions: Sendable {
   var maximumPendingBytes = 16 << 20
   /// False: there are too many connections already, and this one is closed unheard.
   var isAdmitted = true
+  /// True: the first bytes are decrypted and kept, and no more are read, until
+  /// ``TLSHandler/releaseInbound()``.
+  var holdsInbound = false
   var traffic = TLSTraffic()
   /// The handshake is done: who the peer proved to be, if it was asked to.
   var onHandshake: (@Sendable (PeerIdentity?) -> Void)?
