@@ -77,7 +77,8 @@ let package = Package(
     .target(
       name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
-    .target(name: "FeatureCodec", exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "FeatureCodec", dependencies: [crypto], exclude: ["README.md"], swiftSettings: swift6),
 
     // Deciding and remembering: pure functions, and the log.
     .target(name: "Offload", exclude: ["README.md"], swiftSettings: swift6),
@@ -86,7 +87,8 @@ let package = Package(
       dependencies: ["Offload", .product(name: "GRDB", package: "GRDB.swift")],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
+      name: "Settings",
+      dependencies: ["Offload", "FeatureCodec", .product(name: "Yams", package: "Yams")],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // The wire.
