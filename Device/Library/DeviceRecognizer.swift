@@ -29,6 +29,11 @@ public final class DeviceRecognizer: Sendable {
     public var splitLayer: Int?
     /// Longer audio is cut by the endpointer.
     public var maximumUtteranceSeconds = 30.0
+    /// Silence that ends an utterance, and how far above the noise floor speech lies.
+    public var endSilenceSeconds = 0.8
+    public var speechAboveNoiseDecibels = 9.0
+    /// Whether the device answers itself when the edge does not. Without it such an utterance has none.
+    public var hedge = true
     public var deviceClass = DeviceClass.laptop
     public var costs = CostModel.standard
 
@@ -118,6 +123,7 @@ public final class DeviceRecognizer: Sendable {
   private func decide(_ utterance: Utterance, _ pass: LocalPass) async throws -> Recognition {
     var decisions: [Decision] = []
     var results: [LocalPass.ExitResult] = []
+    var deviceSeconds = 0.0
     let trafficBefore = await link?.traffic ?? (0, 0)
     while true {
       try Task.checkCancellation()
@@ -129,6 +135,7 @@ public final class DeviceRecognizer: Sendable {
       let decision = policy.decide(evidence)
       decisions.append(decision)
       var outcome: OffloadOutcome?
+      deviceSeconds = utterance.began.duration(to: .now).seconds
       var local: LocalPass.ExitResult?
       switch decision.action {
       case .nextExit:
@@ -151,7 +158,7 @@ public final class DeviceRecognizer: Sendable {
       let trafficAfter = await link?.traffic ?? (0, 0)
       return recognition(
         utterance, decisions: decisions, evidence: evidence, results: results, local: local,
-        outcome: outcome,
+        outcome: outcome, deviceSeconds: deviceSeconds,
         sent: max(0, trafficAfter.0 - trafficBefore.0),
         received: max(0, trafficAfter.1 - trafficBefore.1))
     }
@@ -224,7 +231,9 @@ public final class DeviceRecognizer: Sendable {
       continuation.yield(.deadline)
     }
     let lastExit = model.exitCount
-    let hedge = Task { try await pass.advance(toExit: lastExit) }
+    let hedge = Task { [hedges = configuration.hedge] in
+      if hedges { try await pass.advance(toExit: lastExit) }
+    }
     defer {
       asking.cancel()
       clock.cancel()
@@ -249,6 +258,7 @@ public final class DeviceRecognizer: Sendable {
         case .deadline:
           hedge.cancel()
           let outcome = failed ?? .failure(.deadline)
+          guard configuration.hedge else { return (outcome, nil) }
           if let deepest = pass.all.last { return (outcome, deepest) }
           // Nothing was ready by the deadline: late is better than nothing.
           return (outcome, try await pass.advance(toExit: 1))
@@ -263,7 +273,7 @@ public final class DeviceRecognizer: Sendable {
   private func recognition(
     _ utterance: Utterance, decisions: [Decision], evidence: Evidence,
     results: [LocalPass.ExitResult], local: LocalPass.ExitResult?, outcome: OffloadOutcome?,
-    sent: Int, received: Int
+    deviceSeconds: Double, sent: Int, received: Int
   ) -> Recognition {
     let latency = utterance.began.duration(to: .now).seconds
     var answer: OffloadAnswer?
@@ -283,10 +293,10 @@ public final class DeviceRecognizer: Sendable {
       serverSeconds: answer?.serverComputeSeconds ?? 0)
     return Recognition(
       id: utterance.id, text: answer?.text ?? local?.hypothesis.text ?? "",
-      origin: answer != nil ? .edge : .exit(local?.evidence.exit ?? 1),
+      origin: answer != nil ? .edge : local.map { .exit($0.evidence.exit) } ?? .none,
       confidence: answer.map { exp($0.confidence) } ?? local?.evidence.sentencePosterior ?? 0,
-      utteranceSeconds: utterance.seconds, latencySeconds: latency, bytesSent: sent,
-      bytesReceived: received, decisions: decisions, exits: results.map(\.evidence),
+      utteranceSeconds: utterance.seconds, latencySeconds: latency,
+      deviceSeconds: deviceSeconds, bytesSent: sent, bytesReceived: received, decisions: decisions, exits: results.map(\.evidence),
       failure: failure, signalToNoise: utterance.signalToNoise, link: evidence.link,
       edge: evidence.edge, serverQueueSeconds: answer?.serverQueueSeconds,
       serverComputeSeconds: answer?.serverComputeSeconds,

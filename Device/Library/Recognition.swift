@@ -5,11 +5,14 @@ public enum Origin: Sendable, Hashable, CustomStringConvertible {
   /// The exit's number, from 1.
   case exit(Int)
   case edge
+  /// No answer: the edge failed, and the hedge was turned off.
+  case none
 
   public var description: String {
     switch self {
     case .exit(let number): "exit \(number)"
     case .edge: "edge"
+    case .none: "none"
     }
   }
 }
@@ -27,6 +30,8 @@ public struct Recognition: Sendable {
   public var utteranceSeconds: Double
   /// From the end of the utterance to the answer.
   public var latencySeconds: Double
+  /// Of it, spent computing on the device before the answer or the offload.
+  public var deviceSeconds: Double
   /// On the wire, TLS and HTTP/2 overhead included.
   public var bytesSent: Int
   public var bytesReceived: Int

@@ -33,6 +33,11 @@ public final class EdgeServer: Service {
     public var maximumSeconds = 60
     public var maximumPackets = Int(ProtocolLimits.packetsPerUtterance)
     public var maximumBytes = ProtocolLimits.bytesPerUtterance
+    public var maximumMessageBytes = ProtocolLimits.messageBytes
+    /// How long a stream may be silent.
+    public var streamIdle: Duration = .seconds(10)
+    /// How long a connection without a stream is kept.
+    public var connectionIdle: Duration = .seconds(600)
     /// Paths of the beam search; 1 is greedy.
     public var beamWidth = 4
     /// How long a stop waits for the utterances under way.
@@ -73,10 +78,13 @@ public final class EdgeServer: Service {
       offer: EdgeOffer(
         model: model, maximumPackets: configuration.maximumPackets,
         maximumSeconds: configuration.maximumSeconds, maximumBytes: configuration.maximumBytes),
-      pool: pool, maximumStreams: configuration.maximumStreams, log: log)
+      pool: pool, maximumStreams: configuration.maximumStreams,
+      streamIdle: configuration.streamIdle, log: log)
     let tls = try TLSContext(.server, configuration.tls)
     var transportConfiguration = SecureServerConfiguration(logger: log)
-    transportConfiguration.maximumMessageBytes = ProtocolLimits.messageBytes
+    transportConfiguration.maximumMessageBytes = min(
+      configuration.maximumMessageBytes, ProtocolLimits.messageBytes)
+    transportConfiguration.maximumIdleTime = configuration.connectionIdle
     transport = try SecureServerTransport.make(
       host: configuration.host, port: configuration.port, tls: tls,
       configuration: transportConfiguration)

@@ -19,6 +19,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
   private let offer: EdgeOffer
   private let pool: InferencePool
   private let maximumStreams: Int
+  private let streamIdle: Duration
   private let log: Logger
   private let streams = Mutex(0)
   private let wait = Mutex(WaitEstimate())
@@ -26,12 +27,13 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
 
   public init(
     recognizer: EdgeRecognizer, offer: EdgeOffer, pool: InferencePool, maximumStreams: Int,
-    log: Logger
+    streamIdle: Duration, log: Logger
   ) {
     self.recognizer = recognizer
     self.offer = offer
     self.pool = pool
     self.maximumStreams = maximumStreams
+    self.streamIdle = streamIdle
     self.log = log
   }
 
@@ -117,12 +119,13 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
   private func watched(
     _ context: ServerContext, _ body: @escaping @Sendable (Deadline) async throws -> Void
   ) async throws {
-    let deadline = Deadline(.seconds(30))
+    let deadline = Deadline(streamIdle)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await body(deadline) }
       group.addTask {
         try await deadline.passed()
-        throw Tandem_V1_Refused(.deadlinePassed, "the deadline passed before the answer was ready")
+        throw Tandem_V1_Refused(
+          .deadlinePassed, "the device was silent for too long, or the deadline passed")
       }
       group.addTask {
         try await context.cancellation.cancelled
@@ -143,12 +146,19 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
     var features: [Float] = []
     var packets = request.makeAsyncIterator()
 
+    // While packets are awaited, the earlier of the utterance's deadline and the stream's idle limit.
+    var answerBy: ContinuousClock.Instant?
+    func expectPacket(within limit: Duration) {
+      let idle = clock.now.advanced(by: limit)
+      deadline.set(answerBy.map { min($0, idle) } ?? idle)
+    }
     while !reception.hasEnded {
+      expectPacket(within: streamIdle)
       guard let packet = try await packets.next() else { break }
       switch try reception.receive(packet) {
       case .began(let begun):
         beginning = begun
-        deadline.set(.milliseconds(begun.deadlineMilliseconds))
+        answerBy = clock.now.advanced(by: .milliseconds(begun.deadlineMilliseconds))
         try await response.write(
           .with {
             $0.accepted = .with {
@@ -165,7 +175,8 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
       }
     }
     try reception.finish()
-    guard let beginning else { return }
+    guard let beginning, let answerBy else { return }
+    deadline.set(answerBy)
 
     let arrived = clock.now
     let input = features
@@ -227,7 +238,7 @@ private final class Deadline: Sendable {
 
   init(_ fromNow: Duration) { instant = Mutex(.now.advanced(by: fromNow)) }
 
-  func set(_ fromNow: Duration) { instant.withLock { $0 = .now.advanced(by: fromNow) } }
+  func set(_ new: ContinuousClock.Instant) { instant.withLock { $0 = new } }
 
   var hasPassed: Bool { ContinuousClock.now >= instant.withLock { $0 } }
 
