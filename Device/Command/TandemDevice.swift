@@ -37,7 +37,7 @@ struct TandemDeviceCommand: AsyncParsableCommand {
       }
     } catch {
       complain("\(error)")
-      exit(ExitStatus.usage.rawValue)
+      Foundation.exit(ExitStatus.usage.rawValue)
     }
   }
 }

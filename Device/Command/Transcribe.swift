@@ -49,7 +49,7 @@ struct Transcribe: AsyncParsableCommand {
             metadata: ["count": "\(loss.count)", "why": "\(loss.latestReason ?? "unknown")"])
         }
       }
-      var printer = TranscriptPrinter(
+      let printer = TranscriptPrinter(
         format: format, hasReferences: manifest != nil,
         nameWidth: min(40, inputs.map { ($0.path as NSString).lastPathComponent.count }.max() ?? 10))
       printer.begin()

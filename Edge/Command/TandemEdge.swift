@@ -36,7 +36,7 @@ struct TandemEdgeCommand: AsyncParsableCommand {
       }
     } catch {
       complain("\(error)")
-      exit(ExitStatus.usage.rawValue)
+      Foundation.exit(ExitStatus.usage.rawValue)
     }
   }
 }

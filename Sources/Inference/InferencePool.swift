@@ -42,8 +42,13 @@ public final class InferencePool: Sendable {
 
   public let threads: Int
   public let queueLimit: Int
-  private let state = Mutex(State())
-  private let available = DispatchSemaphore(value: 0)
+  private let shared = Shared()
+
+  /// What the threads hold: not the pool itself, so that a pool that is let go can end them.
+  private final class Shared: Sendable {
+    let state = Mutex(State())
+    let available = DispatchSemaphore(value: 0)
+  }
 
   /// - Parameters:
   ///   - threads: at least 1.
@@ -52,17 +57,17 @@ public final class InferencePool: Sendable {
     self.threads = max(1, threads)
     self.queueLimit = queueLimit
     for number in 0..<self.threads {
-      let thread = Thread { [state, available] in
+      let thread = Thread { [shared] in
         while true {
-          available.wait()
-          let (job, ends) = state.withLock { state -> (Job?, Bool) in
+          shared.available.wait()
+          let (job, ends) = shared.state.withLock { state -> (Job?, Bool) in
             guard !state.queue.isEmpty else { return (nil, state.isShutDown) }
             state.running += 1
             return (state.queue.removeFirst(), false)
           }
           if let job {
             job.run()
-            state.withLock { $0.running -= 1 }
+            shared.state.withLock { $0.running -= 1 }
           } else if ends {
             return
           }
@@ -76,9 +81,9 @@ public final class InferencePool: Sendable {
   }
 
   /// Jobs that wait for a thread.
-  public var queued: Int { state.withLock { $0.queue.count } }
+  public var queued: Int { shared.state.withLock { $0.queue.count } }
   /// Jobs that wait or run.
-  public var load: Int { state.withLock { $0.queue.count + $0.running } }
+  public var load: Int { shared.state.withLock { $0.queue.count + $0.running } }
 
   /// Runs `work` on one of the threads.
   ///
@@ -88,7 +93,7 @@ public final class InferencePool: Sendable {
     _ work: @escaping @Sendable (Cancellation) throws -> Result
   ) async throws -> Result {
     let cancellation = Cancellation()
-    let number = state.withLock { state in
+    let number = shared.state.withLock { state in
       state.nextNumber += 1
       return state.nextNumber
     }
@@ -104,7 +109,7 @@ public final class InferencePool: Sendable {
             }
           },
           abandon: { continuation.resume(throwing: PoolError.shutDown) })
-        let refusal = state.withLock { state -> PoolError? in
+        let refusal = shared.state.withLock { state -> PoolError? in
           if state.isShutDown { return .shutDown }
           if state.queue.count >= queueLimit { return .full(queued: state.queue.count) }
           state.queue.append(job)
@@ -113,7 +118,7 @@ public final class InferencePool: Sendable {
         if let refusal {
           continuation.resume(throwing: refusal)
         } else {
-          available.signal()
+          shared.available.signal()
         }
       }
     } onCancel: {
@@ -123,13 +128,13 @@ public final class InferencePool: Sendable {
 
   /// Lets the running jobs end, abandons those that wait, and ends the threads.
   public func shutDown() {
-    let waiting = state.withLock { state -> [Job] in
+    let waiting = shared.state.withLock { state -> [Job] in
       guard !state.isShutDown else { return [] }
       state.isShutDown = true
       defer { state.queue = [] }
       return state.queue
     }
     for job in waiting { job.abandon() }
-    for _ in 0..<threads { available.signal() }
+    for _ in 0..<threads { shared.available.signal() }
   }
 }
