@@ -21,7 +21,7 @@ public struct ThresholdFit: Hashable, Sendable {
   /// Fewest utterances that a threshold must accept on the dev data.
   public var minimumAccepted: Int
 
-  public init(tolerance: Double = 0.05, allowance: Double = 0.005, minimumAccepted: Int = 20) {
+  public init(tolerance: Double = 0.1, allowance: Double = 0.02, minimumAccepted: Int = 20) {
     self.tolerance = max(tolerance, 0)
     self.allowance = max(allowance, 0)
     self.minimumAccepted = max(minimumAccepted, 1)
