@@ -25,13 +25,26 @@ public final class TLSContext: @unchecked Sendable {
 
   /// - Throws: ``TLSError`` of kind `file`, `keyMismatch`, `ownCertificateExpired`,
   ///   `options` or `library`.
-  public init(_ role: Role, _ options: TLSOptions) throws {
+  public convenience init(_ role: Role, _ options: TLSOptions) throws {
+    try self.init(
+      role, options, applicationProtocols: Self.applicationProtocol, allowingExpired: false)
+  }
+
+  /// As above, for tests that play a wrong peer.
+  ///
+  /// - Parameters:
+  ///   - applicationProtocols: What a client offers, each with its length before it.
+  ///   - allowingExpired: Whether this end may show a certificate that does not hold.
+  init(
+    _ role: Role, _ options: TLSOptions,
+    applicationProtocols: [UInt8] = TLSContext.applicationProtocol, allowingExpired: Bool = false
+  ) throws {
     try Self.checkCompleteness(role, options)
     guard let pointer = SSL_CTX_new(role == .server ? TLS_server_method() : TLS_client_method())
     else { throw Self.libraryError() }
     do {
-      try Self.setProtocolRules(pointer, role)
-      ownIdentity = try Self.loadOwnCertificate(pointer, options)
+      try Self.setProtocolRules(pointer, role, applicationProtocols)
+      ownIdentity = try Self.loadOwnCertificate(pointer, options, allowingExpired)
       try Self.setVerification(pointer, role, options)
     } catch {
       SSL_CTX_free(pointer)
@@ -68,14 +81,19 @@ public final class TLSContext: @unchecked Sendable {
     }
   }
 
-  private static func setProtocolRules(_ pointer: OpaquePointer, _ role: Role) throws {
+  private static func setProtocolRules(
+    _ pointer: OpaquePointer, _ role: Role, _ applicationProtocols: [UInt8]
+  ) throws {
     guard tandem_SSL_CTX_set_min_proto_version(pointer, TLS1_3_VERSION) == 1,
       tandem_SSL_CTX_set_max_proto_version(pointer, TLS1_3_VERSION) == 1
     else { throw libraryError() }
     // A held-back write is tried again from wherever its bytes then lie; buffers of
-    // idle connections go back to the allocator.
+    // idle connections go back to the allocator; and what is shown is what the chain
+    // file holds: sending the authority too would cost every handshake its bytes.
     tandem_SSL_CTX_set_mode(
-      pointer, Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | Int(SSL_MODE_RELEASE_BUFFERS))
+      pointer,
+      Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | Int(SSL_MODE_RELEASE_BUFFERS)
+        | Int(SSL_MODE_NO_AUTO_CHAIN))
     // Session resumption and early data will be switched on here; until then every
     // connection is a full handshake.
     tandem_SSL_CTX_disable_session_cache(pointer)
@@ -88,7 +106,7 @@ public final class TLSContext: @unchecked Sendable {
       // Returns 0 for success, unlike its neighbours.
       guard
         SSL_CTX_set_alpn_protos(
-          pointer, applicationProtocol, UInt32(applicationProtocol.count)) == 0
+          pointer, applicationProtocols, UInt32(applicationProtocols.count)) == 0
       else { throw libraryError() }
     case .server:
       SSL_CTX_set_alpn_select_cb(pointer, selectApplicationProtocol, nil)
@@ -96,7 +114,7 @@ public final class TLSContext: @unchecked Sendable {
   }
 
   private static func loadOwnCertificate(
-    _ pointer: OpaquePointer, _ options: TLSOptions
+    _ pointer: OpaquePointer, _ options: TLSOptions, _ allowingExpired: Bool
   ) throws -> PeerIdentity? {
     guard let chainPath = options.certificateChainPath, let keyPath = options.privateKeyPath
     else { return nil }
@@ -106,7 +124,7 @@ public final class TLSContext: @unchecked Sendable {
       throw PEMFile.unusable(chainPath, holding: "a certificate chain")
     }
     guard let certificate = SSL_CTX_get0_certificate(pointer) else { throw libraryError() }
-    try checkValidity(of: certificate, at: chainPath)
+    if !allowingExpired { try checkValidity(of: certificate, at: chainPath) }
     let key = try PEMFile.privateKey(keyPath)
     defer { EVP_PKEY_free(key) }
     guard X509_check_private_key(certificate, key) == 1, SSL_CTX_use_PrivateKey(pointer, key) == 1

@@ -130,7 +130,7 @@ final class TLSHandler: ChannelDuplexHandler {
       preconditionFailure("TLSSession throws TLSError only: \(error)")
     }
     stepHandshake(context)
-    readOnIfManual(context)
+    readOn(context)
   }
 
   /// Everything that must be settled when no more I/O can happen.
@@ -251,15 +251,13 @@ final class TLSHandler: ChannelDuplexHandler {
     } else {
       // Whoever asked for a read got nothing, because only part of a record came or it
       // was for the handshake; nobody above will ask again before something comes.
-      readOnIfManual(context)
+      readOn(context)
     }
   }
 
-  private func readOnIfManual(_ context: ChannelHandlerContext) {
-    guard phase != .closed, phase != .idle,
-      let automatic = try? context.channel.syncOptions?.getOption(.autoRead), !automatic
-    else { return }
-    context.read()
+  /// Asks for more on nobody's behalf; on a channel with auto-read this changes nothing.
+  private func readOn(_ context: ChannelHandlerContext) {
+    if phase != .closed && phase != .idle { context.read() }
   }
 
   /// The peer sent close_notify and everything before it has been passed on.
@@ -445,7 +443,7 @@ final class TLSHandler: ChannelDuplexHandler {
     }
     encryptPending(context)
     // The peer's close_notify will not be read by anybody else any more.
-    readOnIfManual(context)
+    readOn(context)
   }
 
   /// Sends close_notify once nothing is pending, where one was asked for.
@@ -499,7 +497,7 @@ final class TLSHandler: ChannelDuplexHandler {
       closeNow(context)
     default:
       context.close(mode: .output, promise: nil)
-      readOnIfManual(context)
+      readOn(context)
     }
   }
 

@@ -44,7 +44,9 @@ final class TLSSession {
 
   private struct VerificationFailure {
     var code: Int32
+    /// The certificate that failed, and the peer's own, at the chain's other end.
     var certificate: String
+    var leaf: String
     var notBefore: String
     var notAfter: String
     var issuer: String
@@ -227,6 +229,8 @@ final class TLSSession {
     verificationFailure = VerificationFailure(
       code: X509_STORE_CTX_get_error(store),
       certificate: certificate.map { CertificateReader.name(of: $0) } ?? "the peer's certificate",
+      leaf: X509_STORE_CTX_get0_cert(store).map { CertificateReader.name(of: $0) }
+        ?? "a missing certificate",
       notBefore: CertificateReader.text(of: certificate.flatMap { X509_get0_notBefore($0) }),
       notAfter: CertificateReader.text(of: certificate.flatMap { X509_get0_notAfter($0) }),
       issuer: certificate.map { CertificateReader.issuerName(of: $0) } ?? "an unknown issuer")
@@ -279,7 +283,7 @@ final class TLSSession {
       X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return TLSError(
         .unknownAuthority,
-        "the peer's certificate \(found.certificate) was signed by \(found.issuer), which is not trusted here (\(why))",
+        "the peer's certificate \(found.leaf) leads to \(found.issuer), which is not trusted here (\(why))",
         place: place,
         remedy: "use certificates of one authority at both ends, or trust the peer's ca.pem")
     default:
