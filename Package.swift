@@ -119,7 +119,8 @@ let package = Package(
       name: "TandemEdge",
       dependencies: [
         "Conformer", "Decoding", "FeatureCodec", "Inference", "SecureTransport", "TandemProtocol",
-        "Settings", crypto, grpc, logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        "Settings", crypto, grpc, logging,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),
     .target(

@@ -34,15 +34,18 @@ struct Decisions: AsyncParsableCommand {
 
     func run() async throws {
       try await reporting {
-        print("id        seconds  origin  fallback          bytes      ms  predicted   actual  reason")
+        print(
+          "id        seconds  origin  fallback          bytes      ms  predicted   actual  reason")
         try log.open().forEach(log.filter) { row in
-          let cost = { (value: Double?) in value.map { String(format: "%9.4f", $0) } ?? "        -" }
+          let cost = { (value: Double?) in value.map { String(format: "%9.4f", $0) } ?? "        -"
+          }
           print(
             row.id.prefix(8),
             String(format: "%8.2f", row.durationSeconds),
             row.origin.padding(toLength: 7, withPad: " ", startingAt: 0),
             (row.fallbackReason ?? "-").padding(toLength: 15, withPad: " ", startingAt: 0),
-            String(format: "%7d %7.1f", row.bytesSent + row.bytesReceived, row.answerSeconds * 1_000),
+            String(
+              format: "%7d %7.1f", row.bytesSent + row.bytesReceived, row.answerSeconds * 1_000),
             cost(row.predictedTotal), cost(row.actualTotal), row.reason)
         }
       }

@@ -27,7 +27,8 @@ struct Describe: AsyncParsableCommand {
       print(
         "this device    \(model.configuration.name), \(model.fingerprint.prefix(12))…, \(same ? "the same" : "NOT the same: offloads will be refused")"
       )
-      print("split layers   \(description.splitLayers.map { "\($0.layer)" }.joined(separator: ", "))")
+      print(
+        "split layers   \(description.splitLayers.map { "\($0.layer)" }.joined(separator: ", "))")
       print(
         "codecs         \(description.codecs.map { "\($0.name) (\($0.bytesPerFrame) bytes a frame)" }.joined(separator: ", "))"
       )

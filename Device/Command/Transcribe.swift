@@ -23,7 +23,8 @@ struct Transcribe: AsyncParsableCommand {
   var files: [String] = []
 
   @Option(
-    help: "A manifest instead of files: tab-separated, with the columns path and text (the reference).")
+    help:
+      "A manifest instead of files: tab-separated, with the columns path and text (the reference).")
   var manifest: String?
 
   @Option(help: "table, text (transcripts only), or json (one object a line).")
@@ -51,7 +52,8 @@ struct Transcribe: AsyncParsableCommand {
       }
       let printer = TranscriptPrinter(
         format: format, hasReferences: manifest != nil,
-        nameWidth: min(40, inputs.map { ($0.path as NSString).lastPathComponent.count }.max() ?? 10))
+        nameWidth: min(40, inputs.map { ($0.path as NSString).lastPathComponent.count }.max() ?? 10)
+      )
       printer.begin()
       let bar = ProgressBar("transcribe", total: inputs.count)
       var errors = WordErrors()
@@ -59,7 +61,8 @@ struct Transcribe: AsyncParsableCommand {
       for (number, input) in inputs.enumerated() {
         do {
           var texts: [String] = []
-          try await FileTranscriber(recognizer: recognizer).transcribe(path: input.path) { segment in
+          try await FileTranscriber(recognizer: recognizer).transcribe(path: input.path) {
+            segment in
             log?.record(
               DecisionRecord(
                 segment.recognition, startTime: segment.startTime, policy: settings.policy,

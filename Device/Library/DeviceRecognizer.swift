@@ -284,7 +284,9 @@ public final class DeviceRecognizer: Sendable {
     case nil: break
     }
     var blocksDone = results.last?.evidence.afterBlock ?? 0
-    if case .offload(let layer, _, _) = decisions.last?.action { blocksDone = max(blocksDone, layer) }
+    if case .offload(let layer, _, _) = decisions.last?.action {
+      blocksDone = max(blocksDone, layer)
+    }
     let server = answer.map { $0.serverQueueSeconds + $0.serverComputeSeconds }
     let use = MeasuredUse(
       latency: latency, blocksDone: blocksDone, exitsDone: results.count, bytesSent: sent,
@@ -296,7 +298,8 @@ public final class DeviceRecognizer: Sendable {
       origin: answer != nil ? .edge : local.map { .exit($0.evidence.exit) } ?? .none,
       confidence: answer.map { exp($0.confidence) } ?? local?.evidence.sentencePosterior ?? 0,
       utteranceSeconds: utterance.seconds, latencySeconds: latency,
-      deviceSeconds: deviceSeconds, bytesSent: sent, bytesReceived: received, decisions: decisions, exits: results.map(\.evidence),
+      deviceSeconds: deviceSeconds, bytesSent: sent, bytesReceived: received, decisions: decisions,
+      exits: results.map(\.evidence),
       failure: failure, signalToNoise: utterance.signalToNoise, link: evidence.link,
       edge: evidence.edge, serverQueueSeconds: answer?.serverQueueSeconds,
       serverComputeSeconds: answer?.serverComputeSeconds,

@@ -36,7 +36,8 @@ struct Certificates: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Issue a certificate: NAME.pem and NAME.key.")
 
-    @Option(help: "The authority's folder; the certificate is written there unless --into is given.")
+    @Option(
+      help: "The authority's folder; the certificate is written there unless --into is given.")
     var folder: String
 
     @Option(help: "server (an edge) or device.")

@@ -148,5 +148,7 @@ extension EdgeOffer {
 /// A fingerprint's bytes from its hexadecimal digits.
 func bytes(hexadecimal text: String) -> [UInt8] {
   let digits = text.compactMap(\.hexDigitValue)
-  return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
+  return stride(from: 0, to: digits.count - 1, by: 2).map {
+    UInt8(digits[$0] * 16 + digits[$0 + 1])
+  }
 }

@@ -99,7 +99,8 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
 
   private func admit() throws(Tandem_V1_Refused) {
     if draining.load(ordering: .relaxed) {
-      throw .init(.shuttingDown, "this edge is shutting down; use another", retryAfterMilliseconds: 1_000)
+      throw .init(
+        .shuttingDown, "this edge is shutting down; use another", retryAfterMilliseconds: 1_000)
     }
     let admitted = streams.withLock { count in
       guard count < maximumStreams else { return false }
@@ -227,7 +228,8 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
       }
     } catch let error as CancellationError {
       if Task.isCancelled { throw error }
-      throw Tandem_V1_Refused(.deadlinePassed, "the deadline passed while the utterance was computed")
+      throw Tandem_V1_Refused(
+        .deadlinePassed, "the deadline passed while the utterance was computed")
     }
   }
 }

@@ -230,7 +230,8 @@ public struct UtteranceReception {
 
   private static func short(_ bytes: some Collection<UInt8>) -> String {
     bytes.isEmpty
-      ? "(none)" : bytes.prefix(6).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+      ? "(none)"
+      : bytes.prefix(6).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
         .joined() + "…"
   }
 }

@@ -89,14 +89,17 @@ public struct WordErrorRateEvaluation: Sendable {
         let sum = errors.reduce(WordErrors(), +)
         let interval = Bootstrap.interval(errors) ?? (0, 0)
         let isExit = path < exitCount
-        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
+        func mean(_ values: [Double]) -> Double {
+          values.reduce(0, +) / Double(max(1, values.count))
+        }
         rows.append(
           Row(
             set: set, path: isExit ? "exit-\(path + 1)" : "edge",
             decoder: isExit ? "ctc-greedy" : paths.edge.decoderName, utterances: members.count,
             words: sum.words, substitutions: sum.substitutions, deletions: sum.deletions,
             insertions: sum.insertions, wordErrorRate: sum.rate ?? 0, low: interval.low,
-            high: interval.high, meanFrameEntropy: isExit ? mean(members.map { $0.entropies[path] }) : nil,
+            high: interval.high,
+            meanFrameEntropy: isExit ? mean(members.map { $0.entropies[path] }) : nil,
             meanSentencePosterior: isExit ? mean(members.map { $0.posteriors[path] }) : nil))
       }
     }

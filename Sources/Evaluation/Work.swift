@@ -58,7 +58,8 @@ public final class ProgressBar: Sendable {
     let left =
       done == 0 ? 0 : Double(elapsed.components.seconds) * Double(total - done) / Double(done)
     let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled)
-    let line = "\r\(title) \(bar) \(done)/\(total), \(Int(left)) s left \(done == total ? "\n" : "")"
+    let line =
+      "\r\(title) \(bar) \(done)/\(total), \(Int(left)) s left \(done == total ? "\n" : "")"
     FileHandle.standardError.write(Data(line.utf8))
   }
 }

@@ -21,7 +21,8 @@ public final class InferencePool: Sendable {
     case shutDown
     public var description: String {
       switch self {
-      case .full(let queued): "the inference queue is full: \(queued) utterances wait. Try again later."
+      case .full(let queued):
+        "the inference queue is full: \(queued) utterances wait. Try again later."
       case .shutDown: "the inference threads have been shut down."
       }
     }

@@ -127,7 +127,8 @@ struct WordErrorRateCommand: ParsableCommand {
       } else {
         let width = max(12, result.rows.map(\.set.count).max() ?? 0)
         print(
-          pad("set", width), pad("path", 7), "     WER   95 % interval           sub   del   ins  words  utterances")
+          pad("set", width), pad("path", 7),
+          "     WER   95 % interval           sub   del   ins  words  utterances")
         for row in result.rows {
           print(
             pad(row.set, width), pad(row.path, 7), percent(row.wordErrorRate),
@@ -138,7 +139,8 @@ struct WordErrorRateCommand: ParsableCommand {
         }
         for row in result.chunks {
           print(
-            "pieces of \(row.chunkMilliseconds) ms: \(row.differing) of \(row.transcripts) transcripts differ")
+            "pieces of \(row.chunkMilliseconds) ms: \(row.differing) of \(row.transcripts) transcripts differ"
+          )
         }
       }
       if result.chunks.contains(where: { $0.differing > 0 }) { throw ExitCode(1) }
