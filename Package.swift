@@ -77,7 +77,10 @@ let package = Package(
     .target(
       name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
-    .target(name: "FeatureCodec", exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "FeatureCodec", dependencies: [crypto], exclude: ["README.md"], swiftSettings: swift6),
+
+    .target(name: "Inference", exclude: ["README.md"], swiftSettings: swift6),
 
     // Deciding and remembering: pure functions, and the log.
     .target(name: "Offload", exclude: ["README.md"], swiftSettings: swift6),
@@ -86,7 +89,8 @@ let package = Package(
       dependencies: ["Offload", .product(name: "GRDB", package: "GRDB.swift")],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")],
+      name: "Settings",
+      dependencies: ["Offload", "FeatureCodec", .product(name: "Yams", package: "Yams")],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // The wire.
@@ -107,15 +111,16 @@ let package = Package(
     .target(
       name: "TandemDevice",
       dependencies: [
-        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "DecisionLog",
-        "SecureTransport", "TandemProtocol", "Settings", grpc, logging,
+        "Audio", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "DecisionLog",
+        "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
       ],
       path: "Device/Library", swiftSettings: swift6),
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Conformer", "Decoding", "FeatureCodec", "SecureTransport", "TandemProtocol", "Settings",
-        grpc, logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        "Conformer", "Decoding", "FeatureCodec", "Inference", "SecureTransport", "TandemProtocol",
+        "Settings", crypto, grpc, logging,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),
     .target(
@@ -127,7 +132,8 @@ let package = Package(
 
     // Commands are thin: parse, call the library, print.
     .executableTarget(
-      name: "tandem-device", dependencies: ["TandemDevice", "Settings", arguments, logging],
+      name: "tandem-device",
+      dependencies: ["TandemDevice", "DecisionLog", "Evaluation", "Settings", arguments, logging],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
@@ -137,7 +143,8 @@ let package = Package(
       ],
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
-      name: "tandem-evaluate", dependencies: ["Evaluation", arguments], swiftSettings: swift6),
+      name: "tandem-evaluate", dependencies: ["Evaluation", "FeatureCodec", "Offload", arguments],
+      swiftSettings: swift6),
 
     // One test target a room, plus Integration.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
@@ -147,6 +154,7 @@ let package = Package(
       exclude: ["Golden"], swiftSettings: swift6),
     .testTarget(
       name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
+    .testTarget(name: "InferenceTests", dependencies: ["Inference"], swiftSettings: swift6),
     .testTarget(
       name: "FeatureCodecTests", dependencies: ["FeatureCodec"], swiftSettings: swift6),
     .testTarget(name: "OffloadTests", dependencies: ["Offload"], swiftSettings: swift6),

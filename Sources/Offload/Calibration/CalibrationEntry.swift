@@ -1,0 +1,53 @@
+/// One exit's calibration under one criterion.
+public struct CalibrationEntry: Hashable, Codable, Sendable {
+  /// The exit's number, from 1.
+  public var exit: Int
+  /// Encoder blocks before it.
+  public var afterBlock: Int
+  public var criterion: ConfidenceCriterion
+  /// The loosest confidence that is accepted; nil: the exit is never accepted.
+  public var threshold: Double?
+  /// Allowed relative excess over the edge's errors on the accepted utterances.
+  public var tolerance: Double
+  /// Allowed absolute excess, in errors per reference word.
+  public var allowance: Double
+  /// The data it was fitted on.
+  public var manifest: String
+  /// Utterances it was fitted on.
+  public var utterances: Int
+  /// How many of them the threshold accepts.
+  public var accepted: Int
+  /// This exit's word error rate on the accepted ones; nil if there are none.
+  public var acceptedErrorRate: Double?
+  /// The edge's on the same ones; nil if there are none.
+  public var acceptedEdgeErrorRate: Double?
+  /// This exit's word error rate as a function of its confidence.
+  public var errorRate: ErrorRateCurve
+  /// The next exit's as a function of this exit's confidence; empty for the last exit.
+  public var nextExitErrorRate: ErrorRateCurve
+  /// The edge's as a function of this exit's confidence.
+  public var edgeErrorRate: ErrorRateCurve
+
+  public init(
+    exit: Int, afterBlock: Int, criterion: ConfidenceCriterion, threshold: Double?,
+    tolerance: Double = 0, allowance: Double = 0, manifest: String = "", utterances: Int = 0,
+    accepted: Int = 0, acceptedErrorRate: Double? = nil, acceptedEdgeErrorRate: Double? = nil,
+    errorRate: ErrorRateCurve = .empty, nextExitErrorRate: ErrorRateCurve = .empty,
+    edgeErrorRate: ErrorRateCurve = .empty
+  ) {
+    self.exit = exit
+    self.afterBlock = afterBlock
+    self.criterion = criterion
+    self.threshold = threshold
+    self.tolerance = tolerance
+    self.allowance = allowance
+    self.manifest = manifest
+    self.utterances = utterances
+    self.accepted = accepted
+    self.acceptedErrorRate = acceptedErrorRate
+    self.acceptedEdgeErrorRate = acceptedEdgeErrorRate
+    self.errorRate = errorRate
+    self.nextExitErrorRate = nextExitErrorRate
+    self.edgeErrorRate = edgeErrorRate
+  }
+}

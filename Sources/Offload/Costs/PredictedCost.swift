@@ -1,0 +1,27 @@
+/// What an action is expected to cost from now on.
+public struct PredictedCost: Hashable, Codable, Sendable {
+  /// Seconds until the answer (for `nextExit`: until that exit's transcript).
+  public var latency: Double
+  /// Joules drawn from the device.
+  public var energy: Double
+  /// Bytes sent and received.
+  public var bytes: Double
+  /// Seconds of one edge core.
+  public var serverSeconds: Double
+  /// Expected word errors in the transcript; nil if nothing is known of the exit's or edge's accuracy.
+  public var expectedErrors: Double?
+  /// The weighted sum, in cost units; unknown errors count as 0.
+  public var total: Double
+
+  public init(
+    latency: Double, energy: Double, bytes: Double, serverSeconds: Double, expectedErrors: Double?,
+    total: Double
+  ) {
+    self.latency = latency
+    self.energy = energy
+    self.bytes = bytes
+    self.serverSeconds = serverSeconds
+    self.expectedErrors = expectedErrors
+    self.total = total
+  }
+}

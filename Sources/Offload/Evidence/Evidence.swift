@@ -1,0 +1,45 @@
+/// Everything that a policy may look at. Handed in: deciding has no clock and no I/O, so the simulator
+/// runs the very same code in virtual time.
+public struct Evidence: Hashable, Codable, Sendable {
+  /// Where the model's exits are, and its work.
+  public var model: ModelShape
+  /// Exits seen so far, in order; empty before the first.
+  public var exits: [ExitEvidence]
+  /// Length of the utterance in seconds.
+  public var utteranceSeconds: Double
+  /// Seconds left until the answer must be there; negative if it is late.
+  public var deadlineRemaining: Double
+  /// Signal-to-noise ratio in dB, nil if it was not estimated.
+  public var signalToNoise: Double?
+  public var link: LinkEstimate
+  public var edge: EdgeEstimate
+  /// What an offload may look like; `.none` where no edge is configured.
+  public var options: OffloadOptions
+  /// The device's measured speed in floating-point operations/s; nil: as its class in the costs says.
+  public var deviceSpeed: Double?
+
+  public init(
+    model: ModelShape, exits: [ExitEvidence], utteranceSeconds: Double, deadlineRemaining: Double,
+    signalToNoise: Double? = nil, link: LinkEstimate = .unknown, edge: EdgeEstimate = .unknown,
+    options: OffloadOptions = .none, deviceSpeed: Double? = nil
+  ) {
+    self.model = model
+    self.exits = exits
+    self.utteranceSeconds = utteranceSeconds
+    self.deadlineRemaining = deadlineRemaining
+    self.signalToNoise = signalToNoise
+    self.link = link
+    self.edge = edge
+    self.options = options
+    self.deviceSpeed = deviceSpeed
+  }
+
+  /// Encoder frames of the whole utterance, rounded up.
+  public var frameCount: Double { (utteranceSeconds * model.framesPerSecond).rounded(.up) }
+
+  /// The exit that comes next, nil after the last.
+  public var nextExit: ModelShape.ExitPoint? { model.exit(after: exits.last?.exit) }
+
+  /// Blocks that the device has computed.
+  public var blocksDone: Int { exits.last?.afterBlock ?? 0 }
+}

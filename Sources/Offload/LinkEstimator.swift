@@ -1,0 +1,146 @@
+/// Estimates the link from what really went over it. Pure: times are handed in, in seconds of any clock
+/// that does not go backwards.
+///
+/// Keeps the latest observations; each weighs half as much after every `halfLife`, and percentiles are
+/// taken over the weights. An observation is forgotten after `memory` seconds: then the estimate says that
+/// it does not know, rather than something stale. After an outage, what was seen before it counts a
+/// quarter: the network may be another one.
+public struct LinkEstimator: Sendable {
+  /// How to weigh.
+  public struct Settings: Hashable, Sendable {
+    /// Seconds after which an observation weighs half as much.
+    public var halfLife: Double
+    /// Seconds after which an observation is forgotten.
+    public var memory: Double
+    /// Observations kept of each kind.
+    public var capacity: Int
+    /// Transfers of fewer bytes say nothing of bandwidth: latency and one segment dominate them.
+    public var minimumTransferBytes: Int
+
+    public init(
+      halfLife: Double = 30, memory: Double = 600, capacity: Int = 64,
+      minimumTransferBytes: Int = 1_000
+    ) {
+      self.halfLife = halfLife
+      self.memory = memory
+      self.capacity = capacity
+      self.minimumTransferBytes = minimumTransferBytes
+    }
+  }
+
+  private struct Observation {
+    var time: Double
+    var value: Double
+    var weight: Double
+  }
+
+  public let settings: Settings
+  /// Observations that were refused: not positive, not finite, or too small to tell.
+  public private(set) var ignoredCount = 0
+  private var bandwidths: [Observation] = []
+  private var roundTrips: [Observation] = []
+  private var connectivity = LinkEstimate.Connectivity.unknown
+
+  public init(settings: Settings = Settings()) {
+    self.settings = settings
+    bandwidths.reserveCapacity(settings.capacity + 1)
+    roundTrips.reserveCapacity(settings.capacity + 1)
+  }
+
+  /// A transfer that ended at `time`.
+  /// - Parameters:
+  ///   - bytes: acknowledged bytes.
+  ///   - seconds: from the first byte sent to the acknowledgement, less one round trip.
+  public mutating func observeTransfer(bytes: Int, seconds: Double, at time: Double) {
+    guard bytes >= settings.minimumTransferBytes, seconds > 0, seconds.isFinite, time.isFinite
+    else {
+      ignoredCount += 1
+      return
+    }
+    connectivity = .connected
+    // A longer transfer says more: weigh by its duration, within bounds.
+    append(
+      Observation(
+        time: time, value: Double(bytes) * 8 / seconds, weight: min(max(seconds, 0.1), 10)),
+      to: &bandwidths)
+  }
+
+  /// A transfer that was given up at `time`: so many bytes had been acknowledged (often none) in so many
+  /// seconds. Lets the estimate fall while nothing gets through.
+  public mutating func observeStall(bytes: Int, seconds: Double, at time: Double) {
+    guard bytes >= 0, seconds > 0, seconds.isFinite, time.isFinite else {
+      ignoredCount += 1
+      return
+    }
+    append(
+      Observation(
+        time: time, value: Double(bytes) * 8 / seconds, weight: min(max(seconds, 0.1), 10)),
+      to: &bandwidths)
+  }
+
+  /// A small message was answered at `time`, `seconds` after it was sent.
+  public mutating func observeRoundTrip(seconds: Double, at time: Double) {
+    guard seconds > 0, seconds.isFinite, time.isFinite else {
+      ignoredCount += 1
+      return
+    }
+    connectivity = .connected
+    append(Observation(time: time, value: seconds, weight: 1), to: &roundTrips)
+  }
+
+  /// A connection was made.
+  public mutating func observeConnected(at time: Double) {
+    connectivity = .connected
+  }
+
+  /// The connection was lost, or could not be made.
+  public mutating func observeDisconnected(at time: Double) {
+    if connectivity != .disconnected {
+      for index in bandwidths.indices { bandwidths[index].weight /= 4 }
+      for index in roundTrips.indices { roundTrips[index].weight /= 4 }
+    }
+    connectivity = .disconnected
+  }
+
+  /// What is known at `time`.
+  public func estimate(at time: Double) -> LinkEstimate {
+    let freshBandwidths = bandwidths.filter { time - $0.time <= settings.memory }
+    let freshRoundTrips = roundTrips.filter { time - $0.time <= settings.memory }
+    let latest = [freshBandwidths.last?.time, freshRoundTrips.last?.time].compactMap { $0 }.max()
+    return LinkEstimate(
+      connectivity: connectivity,
+      bandwidth: percentiles(freshBandwidths, at: time),
+      roundTrip: percentiles(freshRoundTrips, at: time),
+      sampleCount: freshBandwidths.count + freshRoundTrips.count,
+      age: latest.map { max(0, time - $0) })
+  }
+
+  private func append(_ observation: Observation, to observations: inout [Observation]) {
+    observations.append(observation)
+    if observations.count > settings.capacity { observations.removeFirst() }
+  }
+
+  private func percentiles(_ observations: [Observation], at time: Double) -> Percentiles? {
+    guard let newest = observations.map(\.time).max() else { return nil }
+    // Ages relative to the newest: the percentiles are the same and no weight can vanish.
+    let weighted =
+      observations
+      .map { (value: $0.value, weight: $0.weight * decay(newest - $0.time)) }
+      .sorted { $0.value < $1.value }
+    let total = weighted.reduce(0) { $0 + $1.weight }
+    func percentile(_ fraction: Double) -> Double {
+      var sum = 0.0
+      for item in weighted {
+        sum += item.weight
+        if sum >= fraction * total { return item.value }
+      }
+      return weighted[weighted.count - 1].value
+    }
+    return Percentiles(
+      tenth: percentile(0.1), median: percentile(0.5), ninetieth: percentile(0.9))
+  }
+
+  private func decay(_ age: Double) -> Double {
+    exponential(-max(age, 0) / max(settings.halfLife, 1e-6) * 0.693_147_180_559_945_3)
+  }
+}

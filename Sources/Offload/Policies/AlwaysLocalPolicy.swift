@@ -1,0 +1,27 @@
+/// Goes through every exit and answers with the last one's transcript; nothing ever leaves the device.
+public struct AlwaysLocalPolicy: Policy {
+  public static let name = "always-local"
+  public var name: String { Self.name }
+
+  private let costs: CostPredictor
+  private let calibration: Calibration
+  private let criterion: ConfidenceCriterion
+
+  public init(_ settings: PolicySettings) {
+    costs = settings.costs
+    calibration = settings.calibration
+    criterion = settings.criterion
+  }
+
+  public func decide(_ evidence: Evidence) -> Decision {
+    let action: Action
+    if evidence.nextExit == nil, let last = evidence.exits.last {
+      action = .stop(exit: last.exit)
+    } else {
+      action = .nextExit
+    }
+    return Decision(
+      policy: name, action: action, reason: .policyFixed,
+      predictions: costs.predictions(evidence, calibration: calibration, criterion: criterion))
+  }
+}

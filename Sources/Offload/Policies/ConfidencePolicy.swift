@@ -1,0 +1,60 @@
+/// Stops at the first exit whose confidence passes its threshold (arXiv 2309.09546); offloads what is still
+/// not confident after `offloadAfterExit`.
+///
+/// - Before the first exit: go on to it.
+/// - Confident: stop.
+/// - Not confident, and an exit up to `offloadAfterExit` (default: the last) is left: go on to it.
+/// - Otherwise: offload at this layer. If an offload is known to be impossible (no edge, link down, not
+///   back by the deadline), go on to the deeper exits, and take the last one's transcript.
+///
+/// The default tries every exit first: an utterance then costs bytes only if no exit was sure of it, and
+/// the hedge has the best transcript that the device can make.
+public struct ConfidencePolicy: Policy {
+  public static let name = "confidence"
+  public var name: String { Self.name }
+
+  private let costs: CostPredictor
+  private let calibration: Calibration
+  private let criterion: ConfidenceCriterion
+  private let offloadAfterExit: Int?
+  private let choice: OffloadChoice
+
+  public init(_ settings: PolicySettings) {
+    costs = settings.costs
+    calibration = settings.calibration
+    criterion = settings.criterion
+    offloadAfterExit = settings.offloadAfterExit
+    choice = OffloadChoice(codec: settings.codec, packetDuration: settings.packetDuration)
+  }
+
+  public func decide(_ evidence: Evidence) -> Decision {
+    let predictions = costs.predictions(evidence, calibration: calibration, criterion: criterion)
+    func decision(_ action: Action, _ reason: Reason) -> Decision {
+      Decision(policy: name, action: action, reason: reason, predictions: predictions)
+    }
+    guard let last = evidence.exits.last else { return decision(.nextExit, .noExitYet) }
+
+    let judgement = judge(last)
+    if case .confident = judgement { return decision(.stop(exit: last.exit), judgement) }
+
+    if let next = evidence.nextExit, next.exit <= (offloadAfterExit ?? Int.max) {
+      return decision(.nextExit, judgement)
+    }
+    let offload = choice.action(at: last.afterBlock, in: evidence.options)
+    if let obstacle = choice.obstacle(to: offload, evidence: evidence, predictions: predictions) {
+      let local: Action = evidence.nextExit == nil ? .stop(exit: last.exit) : .nextExit
+      return decision(local, obstacle)
+    }
+    return decision(offload ?? .stop(exit: last.exit), judgement)
+  }
+
+  private func judge(_ exit: ExitEvidence) -> Reason {
+    guard let entry = calibration.entry(exit: exit.exit, criterion: criterion),
+      let threshold = entry.threshold
+    else { return .notCalibrated(exit: exit.exit, criterion: criterion) }
+    let value = exit.confidence(criterion)
+    return criterion.accepts(value, threshold: threshold)
+      ? .confident(exit: exit.exit, criterion: criterion, value: value, threshold: threshold)
+      : .notConfident(exit: exit.exit, criterion: criterion, value: value, threshold: threshold)
+  }
+}

@@ -1,0 +1,29 @@
+/// What a policy can be told; each takes what it needs.
+public struct PolicySettings: Sendable {
+  public var costs: CostPredictor
+  public var calibration: Calibration
+  public var criterion: ConfidenceCriterion
+  /// The exit after which an utterance that is still not confident is offloaded; nil: the last.
+  public var offloadAfterExit: Int?
+  /// The split layer at which `always-edge` offloads; nil: the lowest that is available.
+  public var splitLayer: Int?
+  /// Index into `FeatureCodec.table` of the codec to use.
+  public var codec: Int
+  /// Seconds of speech a packet.
+  public var packetDuration: Double
+
+  public init(
+    costs: CostPredictor, calibration: Calibration,
+    criterion: ConfidenceCriterion = .frameEntropy,
+    offloadAfterExit: Int? = nil, splitLayer: Int? = nil, codec: Int = 1,
+    packetDuration: Double = 0.32
+  ) {
+    self.costs = costs
+    self.calibration = calibration
+    self.criterion = criterion
+    self.offloadAfterExit = offloadAfterExit
+    self.splitLayer = splitLayer
+    self.codec = codec
+    self.packetDuration = packetDuration
+  }
+}

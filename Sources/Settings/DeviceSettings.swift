@@ -1,0 +1,89 @@
+import FeatureCodec
+import Offload
+
+/// What `tandem-device` is told: flags over environment (`TANDEM_DEVICE_…`) over file over defaults.
+public struct DeviceSettings: Sendable {
+  public static let environmentPrefix = "TANDEM_DEVICE_"
+
+  /// The model's folder.
+  public var model: String
+  /// nil: there is no edge, everything stays local.
+  public var edgeHost: String?
+  public var edgePort: Int
+  /// The name that the edge's certificate must have.
+  public var edgeServerName: String?
+  /// Seconds to wait for a connection.
+  public var connectSeconds: Double
+  public var certificates: CertificateSettings
+  /// A name in `PolicyRegistry`.
+  public var policy: String
+  public var criterion: ConfidenceCriterion
+  /// nil: after the last.
+  public var offloadAfterExit: Int?
+  /// Where `always-edge` splits; nil: at the lowest layer.
+  public var splitLayer: Int?
+  public var codec: FeatureCodec
+  /// Seconds of speech a packet.
+  public var packetDuration: Double
+  /// Seconds from the end of the utterance to the answer.
+  public var deadlineSeconds: Double
+  /// Whether the device's own transcript is given when the edge is late.
+  public var hedge: Bool
+  /// nil: no log.
+  public var decisionLog: String?
+  public var storeTranscripts: Bool
+  public var maximumUtteranceSeconds: Double
+  /// Seconds of silence that end an utterance.
+  public var endSilenceSeconds: Double
+  /// Decibels above the noise floor that count as speech.
+  public var speechAboveNoiseDecibels: Double
+  public var deviceClass: DeviceClass
+  /// Path of a costs file; nil: `CostModel.standard`.
+  public var costs: String?
+  /// Threads for the encoder.
+  public var threads: Int
+  public var logLevel: LogLevel
+  /// Every value with its origin, for `--print-config`.
+  public let resolved: ResolvedSettings
+
+  /// - Throws: `SettingsError`.
+  public init(_ sources: SettingsSources = SettingsSources()) throws(SettingsError) {
+    let resolved = try ResolvedSettings(
+      keys: Self.keys, sources: sources, environmentPrefix: Self.environmentPrefix)
+    self.resolved = resolved
+    model = resolved.string("model")
+    edgeHost = resolved.optional("edge.host")
+    edgePort = resolved.integer("edge.port")
+    edgeServerName = resolved.optional("edge.serverName")
+    connectSeconds = resolved.number("edge.connectSeconds")
+    certificates = CertificateSettings(resolved)
+    policy = resolved.string("policy")
+    criterion =
+      ConfidenceCriterion(rawValue: resolved.string("confidence.criterion")) ?? .frameEntropy
+    let after = resolved.integer("confidence.offloadAfterExit")
+    offloadAfterExit = after == 0 ? nil : after
+    let layer = resolved.integer("offload.splitLayer")
+    splitLayer = layer < 0 ? nil : layer
+    let codecName = resolved.string("offload.codec")
+    codec = FeatureCodec.table.first { $0.name == codecName } ?? FeatureCodec.table[0]
+    packetDuration = Double(resolved.integer("offload.packetMilliseconds")) / 1000
+    deadlineSeconds = resolved.number("deadlineSeconds")
+    hedge = resolved.boolean("hedge")
+    decisionLog = resolved.optional("decisionLog.path")
+    storeTranscripts = resolved.boolean("decisionLog.storeTranscripts")
+    maximumUtteranceSeconds = resolved.number("utterance.maximumSeconds")
+    endSilenceSeconds = resolved.number("utterance.endSilenceSeconds")
+    speechAboveNoiseDecibels = resolved.number("utterance.speechAboveNoiseDecibels")
+    deviceClass = DeviceClass(rawValue: resolved.string("deviceClass")) ?? .laptop
+    costs = resolved.optional("costs")
+    threads = resolved.integer("threads")
+    logLevel = LogLevel(rawValue: resolved.string("logLevel")) ?? .warning
+  }
+
+  /// The costs in force: the file's, or the standard ones.
+  /// - Throws: `SettingsError`.
+  public func costModel() throws(SettingsError) -> CostModel {
+    guard let costs else { return .standard }
+    return try CostSettings.load(SettingsFile(path: costs))
+  }
+}

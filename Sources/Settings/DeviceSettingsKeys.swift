@@ -1,0 +1,92 @@
+import FeatureCodec
+import Offload
+
+extension DeviceSettings {
+  /// The head of `Config/device.yaml`.
+  public static let fileHeader = """
+    Settings of tandem-device, each with its default.
+
+    A flag is stronger than the environment, the environment is stronger than this file: edge.port
+    is also --edge-port and TANDEM_DEVICE_EDGE_PORT. 'tandem-device … --print-config' shows what is in
+    force and where it came from. Paths are relative to the folder in which the program runs.
+    """
+
+  /// Every key, in the order of the file.
+  public static let keys: [SettingKey] =
+    [
+      SettingKey(
+        "model", .string, default: .string("Models/english"),
+        "Folder of the model: model.json, device.safetensors, vocabulary.json, calibration.json."),
+      SettingKey(
+        "edge.host", .string, default: .string(""),
+        "Host name or address of the edge. Empty: there is no edge, everything stays on the device."
+      ),
+      SettingKey(
+        "edge.port", .integer(1...65_535), default: .integer(7443), "TCP port of the edge."),
+      SettingKey(
+        "edge.serverName", .string, default: .string(""),
+        "Name that the edge's certificate must hold. Empty: edge.host."),
+      SettingKey(
+        "edge.connectSeconds", .number(0.1...60), default: .number(3),
+        "Seconds to wait for a connection before the link counts as down."),
+    ] + CertificateSettings.keys + [
+      SettingKey(
+        "policy", .choice(PolicyRegistry.names), default: .string(ConfidencePolicy.name),
+        "Who decides: always-local never sends anything; always-edge offloads every utterance; "
+          + "confidence stops at the first exit that is sure and offloads what none is sure of."),
+      SettingKey(
+        "confidence.criterion", .choice(ConfidenceCriterion.allCases.map(\.rawValue)),
+        default: .string(ConfidenceCriterion.frameEntropy.rawValue),
+        "What the confidence policy compares with the thresholds in the model's calibration.json "
+          + "(arXiv 2309.09546): the mean entropy of the frames' posteriors, or the posterior of the "
+          + "best path."),
+      SettingKey(
+        "confidence.offloadAfterExit", .integer(0...64), default: .integer(0),
+        "Number of the exit (from 1) after which an utterance that is not confident is offloaded. "
+          + "0: the last, so that every exit is tried first."),
+      SettingKey(
+        "offload.splitLayer", .integer(-1...256), default: .integer(-1),
+        "Block after which always-edge splits; 0 is before the first block, -1 the lowest layer that "
+          + "the edge accepts. The confidence policy splits where it stands."),
+      SettingKey(
+        "offload.codec", .choice(FeatureCodec.names), default: .string("int8"),
+        "How features are written: int8 is four times smaller than float32, which is lossless."),
+      SettingKey(
+        "offload.packetMilliseconds", .integer(40...10_000), default: .integer(320),
+        "Milliseconds of speech a packet."),
+      SettingKey(
+        "deadlineSeconds", .number(0.05...600), default: .number(2),
+        "Seconds from the end of the utterance until the answer must be there."),
+      SettingKey(
+        "hedge", .boolean, default: .boolean(true),
+        "Whether the device keeps its own transcript and answers with it when the edge is late, "
+          + "refuses or vanishes. Without it such an utterance has no answer."),
+      SettingKey(
+        "decisionLog.path", .string, default: .string("decisions.sqlite"),
+        "SQLite file with one row an utterance. Empty: no log."),
+      SettingKey(
+        "decisionLog.storeTranscripts", .boolean, default: .boolean(false),
+        "Whether transcripts are stored in the log. Off, no word of what was said is in it."),
+      SettingKey(
+        "utterance.maximumSeconds", .number(1...60), default: .number(30),
+        "Longer speech is cut into utterances of at most this many seconds."),
+      SettingKey(
+        "utterance.endSilenceSeconds", .number(0.1...10), default: .number(0.8),
+        "Seconds of silence that end an utterance."),
+      SettingKey(
+        "utterance.speechAboveNoiseDecibels", .number(1...40), default: .number(9),
+        "Decibels above the noise floor that count as speech."),
+      SettingKey(
+        "deviceClass", .choice(DeviceClass.allCases.map(\.rawValue)),
+        default: .string(DeviceClass.laptop.rawValue),
+        "What kind of device this is: whose speed and energy (costs.yaml) are assumed."),
+      SettingKey(
+        "costs", .string, default: .string(""),
+        "File with the costs, such as Config/costs.yaml. Empty: the values that stand there."),
+      SettingKey(
+        "threads", .integer(1...256), default: .integer(1), "Threads that compute the encoder."),
+      SettingKey(
+        "logLevel", .choice(LogLevel.allCases.map(\.rawValue)), default: .string("warning"),
+        "How much is said on standard error. Never a word of a transcript."),
+    ]
+}

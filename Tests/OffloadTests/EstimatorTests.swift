@@ -1,0 +1,117 @@
+import Offload
+import Testing
+
+@Suite struct EstimatorTests {
+  @Test func nothingIsKnownAtFirst() {
+    let estimator = LinkEstimator()
+    #expect(estimator.estimate(at: 100) == .unknown)
+    #expect(!estimator.estimate(at: 100).isKnown)
+  }
+
+  @Test func percentilesOfASteadyLink() throws {
+    var estimator = LinkEstimator()
+    for second in 1...50 {
+      // 1 to 10 Mbit/s in turn, one second each.
+      estimator.observeTransfer(
+        bytes: 125_000 * (1 + second % 10), seconds: 1, at: Double(second) * 0.01)
+      estimator.observeRoundTrip(seconds: 0.05, at: Double(second) * 0.01)
+    }
+    let estimate = estimator.estimate(at: 1)
+    #expect(estimate.isKnown)
+    #expect(estimate.connectivity == .connected)
+    #expect(estimate.sampleCount == 100)
+    #expect(try abs(#require(estimate.age) - 0.5) < 1e-9)
+    let bandwidth = try #require(estimate.bandwidth)
+    #expect(bandwidth.tenth == 1e6)
+    #expect((5e6...6e6).contains(bandwidth.median))
+    #expect((9e6...10e6).contains(bandwidth.ninetieth))
+    #expect(estimate.roundTrip == Percentiles(tenth: 0.05, median: 0.05, ninetieth: 0.05))
+  }
+
+  @Test func recentTransfersWeighMore() throws {
+    var estimator = LinkEstimator()
+    for index in 0..<30 {
+      estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: Double(index))
+    }
+    for index in 0..<10 {
+      estimator.observeTransfer(bytes: 12_500, seconds: 1, at: 200 + Double(index))
+    }
+    #expect(try #require(estimator.estimate(at: 210).bandwidth).median == 1e5)
+  }
+
+  @Test func stallsPullTheEstimateDown() throws {
+    var estimator = LinkEstimator()
+    estimator.observeTransfer(bytes: 125_000, seconds: 1, at: 0)
+    for index in 1...4 { estimator.observeStall(bytes: 0, seconds: 2, at: Double(index)) }
+    let estimate = estimator.estimate(at: 5)
+    #expect(try #require(estimate.bandwidth).median == 0)
+    #expect(estimate.sampleCount == 5)
+  }
+
+  @Test func anOutageIsSurvivedAndOldKnowledgeCountsLess() throws {
+    var estimator = LinkEstimator()
+    for index in 0..<3 {
+      estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: Double(index))
+    }
+    estimator.observeDisconnected(at: 4)
+    estimator.observeDisconnected(at: 5)
+    #expect(estimator.estimate(at: 5).connectivity == .disconnected)
+    #expect(estimator.estimate(at: 5).bandwidth != nil)
+    estimator.observeConnected(at: 6)
+    // Three old transfers count three quarters of a new one.
+    estimator.observeTransfer(bytes: 12_500, seconds: 1, at: 6)
+    let estimate = estimator.estimate(at: 6)
+    #expect(estimate.connectivity == .connected)
+    #expect(try #require(estimate.bandwidth).median == 1e5)
+  }
+
+  @Test func whatIsTooOldIsForgotten() {
+    var estimator = LinkEstimator()
+    estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: 0)
+    estimator.observeRoundTrip(seconds: 0.1, at: 0)
+    #expect(estimator.estimate(at: 599).isKnown)
+    let later = estimator.estimate(at: 601)
+    #expect(!later.isKnown)
+    #expect(later.sampleCount == 0)
+    #expect(later.connectivity == .connected)
+  }
+
+  @Test func nonsenseIsIgnoredAndCounted() {
+    var estimator = LinkEstimator()
+    estimator.observeTransfer(bytes: 0, seconds: 1, at: 0)
+    estimator.observeTransfer(bytes: 999, seconds: 1, at: 0)
+    estimator.observeTransfer(bytes: 5_000, seconds: 0, at: 0)
+    estimator.observeTransfer(bytes: 5_000, seconds: -1, at: 0)
+    estimator.observeTransfer(bytes: 5_000, seconds: .nan, at: 0)
+    estimator.observeTransfer(bytes: 5_000, seconds: 1, at: .infinity)
+    estimator.observeRoundTrip(seconds: .infinity, at: 0)
+    estimator.observeStall(bytes: -1, seconds: 1, at: 0)
+    #expect(estimator.ignoredCount == 8)
+    #expect(estimator.estimate(at: 0) == .unknown)
+  }
+
+  @Test func memoryIsBounded() {
+    var estimator = LinkEstimator()
+    for index in 0..<10_000 {
+      estimator.observeTransfer(bytes: 5_000, seconds: 0.1, at: Double(index) * 0.01)
+      estimator.observeRoundTrip(seconds: 0.1, at: Double(index) * 0.01)
+    }
+    #expect(estimator.estimate(at: 100).sampleCount == 128)
+  }
+
+  @Test func advertisedWaitsFadeTowardsTheAssumption() {
+    var estimator = EdgeEstimator(assumedWait: 0.1, halfLife: 10)
+    #expect(estimator.estimate(at: 3) == EdgeEstimate(expectedWait: 0.1, age: nil, price: 0))
+    let believed = estimator.observe(wait: 2.1, price: 3, at: 5)
+    #expect(believed)
+    #expect(estimator.estimate(at: 5) == EdgeEstimate(expectedWait: 2.1, age: 0, price: 3))
+    #expect(abs(estimator.estimate(at: 15).expectedWait - 1.1) < 1e-9)
+    #expect(abs(estimator.estimate(at: 1000).expectedWait - 0.1) < 1e-9)
+    for (wait, price) in [(-1, 0), (.nan, 0), (1, -.infinity), (.infinity, 0)] as [(Double, Double)]
+    {
+      let believed = estimator.observe(wait: wait, price: price, at: 6)
+      #expect(!believed)
+    }
+    #expect(estimator.estimate(at: 6).age == 1)
+  }
+}
