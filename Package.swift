@@ -175,6 +175,7 @@ let package = Package(
       dependencies: [
         "SecureTransport", "COpenSSL", "TandemProtocol", nioCore, nioEmbedded, nioPosix, nioTLS,
         grpc, grpcTransport, logging,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),
     .testTarget(

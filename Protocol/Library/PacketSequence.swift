@@ -1,5 +1,5 @@
 import Crypto
-public import Foundation
+import Foundation
 
 /// The edge's side of one utterance: checks the order, the bounds and the checksum of
 /// the packets of one `Recognize` stream (SPEC.md, sections 3 to 5).
