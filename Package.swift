@@ -177,6 +177,7 @@ let package = Package(
         grpc, grpcTransport, logging,
       ],
       swiftSettings: swift6),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",
       dependencies: ["TandemDevice", "TandemEdge", "Evaluation", "DecisionLog", "Settings"],

@@ -158,7 +158,7 @@ public actor EdgeLink {
       let runner = Task {
         // Ends with the connection; why it ended is what the calls' errors say.
         do { try await client.runConnections() } catch {}
-        await self.ended(transport)
+        self.ended(transport)
       }
       return Connection(transport: transport, client: client, runner: runner)
     }

@@ -63,7 +63,8 @@ struct InferencePoolTests {
     long.cancel()
     #expect(try await long.value)
     await #expect(throws: CancellationError.self) { try await waiting.value }
-    #expect(!ran.load(ordering: .relaxed))
+    let didRun = ran.load(ordering: .relaxed)
+    #expect(!didRun)
   }
 
   @Test func shuttingDownAbandonsWhatWaits() async throws {
