@@ -18,6 +18,7 @@ let grpcTransport = Target.Dependency.product(
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 
 let package = Package(
@@ -53,6 +54,9 @@ let package = Package(
       name: "CSndFile", path: "Sources/CSndFile", pkgConfig: "sndfile",
       providers: [.apt(["libsndfile1-dev"])]),
     .systemLibrary(
+      name: "CSampleRate", path: "Sources/CSampleRate", pkgConfig: "samplerate",
+      providers: [.apt(["libsamplerate0-dev"])]),
+    .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
@@ -65,7 +69,8 @@ let package = Package(
       name: "Tensors", dependencies: ["Kernels", "COpenBLAS"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "Audio", dependencies: ["CSndFile"], exclude: ["README.md"], swiftSettings: swift6),
+      name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
+      exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "Conformer", dependencies: ["Tensors", "Audio", crypto], exclude: ["README.md"],
       swiftSettings: swift6),
@@ -74,6 +79,8 @@ let package = Package(
       swiftSettings: swift6),
     .target(
       name: "FeatureCodec", dependencies: [crypto], exclude: ["README.md"], swiftSettings: swift6),
+
+    .target(name: "Inference", exclude: ["README.md"], swiftSettings: swift6),
 
     // Deciding and remembering: pure functions, and the log.
     .target(name: "Offload", exclude: ["README.md"], swiftSettings: swift6),
@@ -90,28 +97,30 @@ let package = Package(
     .target(
       name: "TandemProtocol",
       dependencies: [
-        grpc, grpcProtobuf, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        grpc, grpcProtobuf, crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
-      path: "Protocol", exclude: ["README.md", "SPEC.md", "tandem.proto", "Vectors"],
-      sources: ["Generated"], swiftSettings: [.swiftLanguageMode(.v6)]),
+      path: "Protocol",
+      exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
+      sources: ["Generated", "Library"], swiftSettings: [.swiftLanguageMode(.v6)]),
     .target(
       name: "SecureTransport",
-      dependencies: ["COpenSSL", nioCore, nioPosix, grpc, grpcTransport, logging],
+      dependencies: ["COpenSSL", nioCore, nioPosix, nioTLS, grpc, grpcTransport, logging],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // The two ends.
     .target(
       name: "TandemDevice",
       dependencies: [
-        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "DecisionLog",
-        "SecureTransport", "TandemProtocol", "Settings", grpc, logging,
+        "Audio", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "DecisionLog",
+        "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
       ],
       path: "Device/Library", swiftSettings: swift6),
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Conformer", "Decoding", "FeatureCodec", "SecureTransport", "TandemProtocol", "Settings",
-        grpc, logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        "Conformer", "Decoding", "FeatureCodec", "Inference", "SecureTransport", "TandemProtocol",
+        "Settings", crypto, grpc, logging,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),
     .target(
@@ -123,7 +132,8 @@ let package = Package(
 
     // Commands are thin: parse, call the library, print.
     .executableTarget(
-      name: "tandem-device", dependencies: ["TandemDevice", "Settings", arguments, logging],
+      name: "tandem-device",
+      dependencies: ["TandemDevice", "DecisionLog", "Evaluation", "Settings", arguments, logging],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
@@ -133,16 +143,18 @@ let package = Package(
       ],
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
-      name: "tandem-evaluate", dependencies: ["Evaluation", arguments], swiftSettings: swift6),
+      name: "tandem-evaluate", dependencies: ["Evaluation", "FeatureCodec", "Offload", arguments],
+      swiftSettings: swift6),
 
     // One test target a room, plus Integration.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
     .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
     .testTarget(
-      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio"],
+      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio", "Tensors", crypto],
       exclude: ["Golden"], swiftSettings: swift6),
     .testTarget(
       name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
+    .testTarget(name: "InferenceTests", dependencies: ["Inference"], swiftSettings: swift6),
     .testTarget(
       name: "FeatureCodecTests", dependencies: ["FeatureCodec"], swiftSettings: swift6),
     .testTarget(name: "OffloadTests", dependencies: ["Offload"], swiftSettings: swift6),
@@ -152,12 +164,17 @@ let package = Package(
       swiftSettings: swift6),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift6),
     .testTarget(
-      name: "ProtocolTests", dependencies: ["TandemProtocol", "FeatureCodec"],
+      name: "ProtocolTests",
+      dependencies: [
+        "TandemProtocol", "FeatureCodec", grpc, crypto,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: swift6),
     .testTarget(
       name: "SecureTransportTests",
       dependencies: [
-        "SecureTransport", "TandemProtocol", nioEmbedded, nioPosix, grpc, grpcTransport,
+        "SecureTransport", "COpenSSL", "TandemProtocol", nioCore, nioEmbedded, nioPosix, nioTLS,
+        grpc, grpcTransport, logging,
       ],
       swiftSettings: swift6),
     .testTarget(

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Conformer
+import FeatureCodec
+import Settings
+import TandemDevice
+
+struct Describe: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Ask the edge what it serves, and compare with this device.")
+
+  @OptionGroup var options: SettingsOptions
+
+  func run() async throws {
+    try await reporting {
+      let settings = try options.load()
+      let model = try Model.load(directory: settings.model, parts: .device)
+      guard let link = try EdgeLink(settings: settings, log: makeLogger(settings.logLevel)) else {
+        throw ValidationError("no edge: name one with --edge-host")
+      }
+      let description = try await link.describe()
+      let fingerprint = description.modelFingerprint.map { byte in
+        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+      }.joined()
+      let same = fingerprint == model.fingerprint
+      print("edge           \(link.host):\(link.port), \(description.serverVersion)")
+      print("model          \(description.modelName), \(fingerprint.prefix(12))…")
+      print(
+        "this device    \(model.configuration.name), \(model.fingerprint.prefix(12))…, \(same ? "the same" : "NOT the same: offloads will be refused")"
+      )
+      print(
+        "split layers   \(description.splitLayers.map { "\($0.layer)" }.joined(separator: ", "))")
+      print(
+        "codecs         \(description.codecs.map { "\($0.name) (\($0.bytesPerFrame) bytes a frame)" }.joined(separator: ", "))"
+      )
+      print("expected wait  \(description.expectedWaitMilliseconds) ms")
+      await link.close()
+    }
+  }
+}

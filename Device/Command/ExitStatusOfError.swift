@@ -1,0 +1,38 @@
+import Audio
+import Conformer
+import DecisionLog
+import Offload
+import SecureTransport
+import Settings
+import TandemDevice
+
+/// The sysexits code for an error of any room.
+func exitStatus(of error: any Error) -> ExitStatus {
+  switch error {
+  case let error as SettingsError: error.exitStatus
+  case is UnknownPolicyError: .usage
+  case let error as AudioError:
+    switch error {
+    case .notFound: .noInput
+    default: .data
+    }
+  case let error as ModelError:
+    switch error {
+    case .missingFile: .noInput
+    default: .data
+    }
+  case let error as TLSError:
+    switch error.kind {
+    case .file, .keyMismatch, .options, .ownCertificateExpired: .configuration
+    default: .unavailable
+    }
+  case is CalibrationError, is RecognitionError: .data
+  case is OffloadFailure: .unavailable
+  case let error as DecisionLogError:
+    switch error {
+    case .notFound: .noInput
+    default: .data
+    }
+  default: .software
+  }
+}

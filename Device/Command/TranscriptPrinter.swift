@@ -1,0 +1,74 @@
+import Evaluation
+import Foundation
+import TandemDevice
+
+/// What `transcribe` prints, one segment at a time.
+struct TranscriptPrinter {
+  let format: Transcribe.Format
+  let hasReferences: Bool
+  let nameWidth: Int
+
+  private struct Line: Encodable {
+    var file: String
+    var start: Double
+    var transcript: String
+    var reference: String?
+    var origin: String
+    var confidence: Double
+    var bytesSent: Int
+    var bytesReceived: Int
+    var milliseconds: Double
+    var reason: String
+  }
+
+  func begin() {
+    guard format == .table else { return }
+    print(
+      pad("file", nameWidth), pad("answered", 8), "confidence", "  bytes", "     ms",
+      hasReferences ? "transcript | reference | reason" : "transcript | reason")
+  }
+
+  func add(path: String, segment: FileTranscriber.Segment, reference: String?) {
+    let recognition = segment.recognition
+    let name = (path as NSString).lastPathComponent
+    switch format {
+    case .text:
+      print(recognition.text)
+    case .json:
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      let line = Line(
+        file: path, start: segment.start, transcript: recognition.text, reference: reference,
+        origin: "\(recognition.origin)", confidence: recognition.confidence,
+        bytesSent: recognition.bytesSent, bytesReceived: recognition.bytesReceived,
+        milliseconds: recognition.latencySeconds * 1_000, reason: recognition.reason)
+      // Strings and finite numbers always encode.
+      if let data = try? encoder.encode(line) { print(String(decoding: data, as: UTF8.self)) }
+    case .table:
+      let bytes = recognition.bytesSent + recognition.bytesReceived
+      let head = String(
+        format: "%10.3f %7d %7.1f", recognition.confidence, bytes,
+        recognition.latencySeconds * 1_000)
+      var texts = [recognition.text.isEmpty ? "(nothing)" : recognition.text]
+      if let reference { texts.append(reference) }
+      texts.append(recognition.reason)
+      print(
+        pad(String(name.suffix(nameWidth)), nameWidth), pad("\(recognition.origin)", 8), head,
+        texts.joined(separator: " | "))
+    }
+    // A pipe's reader sees each line when it is ready.
+    fflush(nil)
+  }
+
+  func end(errors: WordErrors?) {
+    guard format == .table, let errors, let rate = errors.rate else { return }
+    print(
+      String(
+        format: "WER %.2f %% (%d substitutions, %d deletions, %d insertions in %d words)",
+        rate * 100, errors.substitutions, errors.deletions, errors.insertions, errors.words))
+  }
+
+  private func pad(_ text: String, _ width: Int) -> String {
+    text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+  }
+}

@@ -1,0 +1,62 @@
+import Conformer
+import FeatureCodec
+import Foundation
+import Logging
+import Offload
+import SecureTransport
+import Settings
+
+extension DeviceRecognizer {
+  /// A recogniser as `Config/device.yaml`, the environment and flags describe it.
+  ///
+  /// - Throws: `SettingsError`, `ModelError`, `CalibrationError`, `TLSError`, `UnknownPolicyError`.
+  public convenience init(settings: DeviceSettings, log: Logger) throws {
+    let model = try Model.load(directory: settings.model, parts: .device)
+    var configuration = Configuration()
+    configuration.deadline = settings.deadlineSeconds
+    configuration.packetDuration = settings.packetDuration
+    configuration.codec = settings.codec.index
+    configuration.criterion = settings.criterion
+    configuration.offloadAfterExit = settings.offloadAfterExit
+    configuration.splitLayer = settings.splitLayer
+    configuration.maximumUtteranceSeconds = settings.maximumUtteranceSeconds
+    configuration.endSilenceSeconds = settings.endSilenceSeconds
+    configuration.speechAboveNoiseDecibels = settings.speechAboveNoiseDecibels
+    configuration.deviceClass = settings.deviceClass
+    configuration.hedge = settings.hedge
+    configuration.costs = try settings.costModel()
+    try self.init(
+      model: model, policyName: settings.policy,
+      calibration: try Self.calibration(directory: settings.model),
+      link: try EdgeLink(settings: settings, log: log),
+      configuration: configuration, log: log)
+  }
+
+  /// calibration.json of a model's folder; a model without one is never confident.
+  ///
+  /// - Throws: `CalibrationError`.
+  public static func calibration(directory: String) throws -> Calibration {
+    let path = directory + "/" + Calibration.fileName
+    guard FileManager.default.fileExists(atPath: path) else { return .empty }
+    return try Calibration(json: Data(contentsOf: URL(fileURLWithPath: path)), path: path)
+  }
+}
+
+extension EdgeLink {
+  /// The link that the settings name; nil when they name no edge.
+  ///
+  /// - Throws: `TLSError` when a certificate or key cannot be used.
+  public init?(settings: DeviceSettings, log: Logger) throws {
+    guard let host = settings.edgeHost else { return nil }
+    try self.init(
+      host: host, port: settings.edgePort,
+      tls: TLSOptions(
+        certificateChainPath: settings.certificates.certificate,
+        privateKeyPath: settings.certificates.privateKey,
+        trustRootsPath: settings.certificates.authority,
+        // Without a certificate of its own a device can only use an edge that asks for none.
+        verification: settings.certificates.certificate == nil ? .serverOnly : .mutual,
+        serverName: settings.edgeServerName),
+      connectTimeout: .milliseconds(Int(settings.connectSeconds * 1_000)), log: log)
+  }
+}

@@ -1,0 +1,376 @@
+import Crypto
+import FeatureCodec
+import Foundation
+import GRPCCore
+import Logging
+import Offload
+import SecureTransport
+import Synchronization
+import TandemProtocol
+
+/// What the device asks of the edge for one utterance.
+public struct OffloadRequest: Sendable {
+  public var splitLayer: Int
+  public var codec: FeatureCodec
+  /// `[n, dimension]`.
+  public var features: [Float]
+  public var dimension: Int
+  public var framesPerPacket: Int
+  public var modelFingerprint: [UInt8]
+  public var utteranceID: [UInt8]
+  /// Seconds from now.
+  public var deadline: Double
+}
+
+/// What the edge answered, with what it cost to ask.
+public struct OffloadAnswer: Sendable {
+  public var text: String
+  /// Mean natural-log probability a token.
+  public var confidence: Double
+  public var serverQueueSeconds: Double
+  public var serverComputeSeconds: Double
+  public var decoder: String
+}
+
+/// Why the edge gave no answer, in a form that the log can count.
+public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible {
+  case unreachable(String)
+  case refused(reason: String, message: String)
+  case lost(String)
+  case deadline
+  case cancelled
+
+  /// One word for tables and the log.
+  public var code: String {
+    switch self {
+    case .unreachable: "edge-unreachable"
+    case .refused(let reason, _): "edge-refused-\(reason)"
+    case .lost: "edge-lost"
+    case .deadline: "deadline"
+    case .cancelled: "cancelled"
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .unreachable(let why): "the edge cannot be reached: \(why)"
+    case .refused(let reason, let message): "the edge refused (\(reason)): \(message)"
+    case .lost(let why): "the edge was lost in mid-stream: \(why)"
+    case .deadline: "the edge had not answered by the deadline"
+    case .cancelled: "the utterance was cancelled"
+    }
+  }
+}
+
+/// The device's connection to its edge: makes it when it is first wanted, keeps it, makes it again.
+///
+/// Nothing is sent before `prepare` or `recognize` is called: a device that decides everything
+/// locally sends no packet.
+public actor EdgeLink {
+  public nonisolated let host: String
+  public nonisolated let port: Int
+  private let tls: TLSContext
+  private let connectTimeout: Duration
+  private let log: Logger
+  private var state = LinkState()
+  private var connection: Connection?
+  private var attempt: Task<Connection, any Error>?
+  private var lastFailure = "no attempt yet"
+  private nonisolated let estimates = Mutex((link: LinkEstimator(), edge: EdgeEstimator()))
+  private nonisolated let epoch = ContinuousClock.now
+
+  private struct Connection: Sendable {
+    var transport: SecureClientTransport
+    var client: GRPCClient<SecureClientTransport>
+    var runner: Task<Void, Never>
+  }
+
+  /// - Throws: `TLSError` when a certificate or key cannot be used.
+  public init(
+    host: String, port: Int, tls: TLSOptions, connectTimeout: Duration = .seconds(2),
+    log: Logger = Logger(label: "tandem.link")
+  ) throws {
+    self.host = host
+    self.port = port
+    self.tls = try TLSContext(.client, tls)
+    self.connectTimeout = connectTimeout
+    self.log = log
+  }
+
+  /// Seconds since this link was made: the estimators' clock.
+  public nonisolated var time: Double { epoch.duration(to: .now).seconds }
+
+  public nonisolated var linkEstimate: LinkEstimate {
+    estimates.withLock { $0.link.estimate(at: time) }
+  }
+
+  public nonisolated var edgeEstimate: EdgeEstimate {
+    estimates.withLock { $0.edge.estimate(at: time) }
+  }
+
+  /// Bytes on the wire so far on the present connection: sent, received.
+  public var traffic: (sent: Int, received: Int) {
+    guard let traffic = connection?.transport.traffic else { return (0, 0) }
+    return (Int(traffic.bytesSent), Int(traffic.bytesReceived))
+  }
+
+  /// Connects in the background if there is no connection and it is time to try. Never throws:
+  /// what went wrong shows in the estimates, and when an utterance is offloaded.
+  public func prepare() {
+    guard connection == nil, attempt == nil else { return }
+    Task { _ = try? await self.connected() }
+  }
+
+  /// Connects now and asks the edge what it serves.
+  ///
+  /// - Throws: `OffloadFailure`.
+  public func describe() async throws -> Tandem_V1_Description {
+    let connection = try await connected()
+    let began = time
+    do {
+      let description = try await Tandem_V1_Tandem.Client(wrapping: connection.client).describe(
+        .with { $0.protocolVersion = ProtocolLimits.version })
+      let now = time
+      estimates.withLock {
+        $0.link.observeRoundTrip(seconds: now - began, at: now)
+        _ = $0.edge.observe(
+          wait: Double(description.expectedWaitMilliseconds) / 1_000, price: description.price,
+          at: now)
+      }
+      return description
+    } catch {
+      throw failure(error, connection)
+    }
+  }
+
+  private func connected() async throws -> Connection {
+    if let connection { return connection }
+    if let attempt {
+      do { return try await attempt.value } catch { throw unreachable(error) }
+    }
+    guard state.wanted(at: time) else {
+      throw OffloadFailure.unreachable("\(lastFailure); waiting before the next attempt")
+    }
+    let attempt = Task { [host, port, tls, connectTimeout] in
+      let transport = try await SecureClientTransport.connect(
+        host: host, port: port, tls: tls, connectTimeout: connectTimeout)
+      let client = GRPCClient(transport: transport)
+      let runner = Task {
+        // Ends with the connection; why it ended is what the calls' errors say.
+        do { try await client.runConnections() } catch {}
+        await self.ended(transport)
+      }
+      return Connection(transport: transport, client: client, runner: runner)
+    }
+    self.attempt = attempt
+    do {
+      let connection = try await attempt.value
+      self.attempt = nil
+      if state.phase == .closed {
+        connection.client.beginGracefulShutdown()
+        throw OffloadFailure.unreachable("the link was closed")
+      }
+      state.succeeded()
+      self.connection = connection
+      let seconds = connection.transport.connectDuration.seconds
+      let now = time
+      estimates.withLock {
+        $0.link.observeConnected(at: now)
+        // TCP's handshake and TLS 1.3's: two round trips and some arithmetic.
+        $0.link.observeRoundTrip(seconds: seconds / 2, at: now)
+      }
+      log.debug("connected", metadata: ["edge": "\(host):\(port)", "seconds": "\(seconds)"])
+      return connection
+    } catch {
+      self.attempt = nil
+      throw unreachable(error)
+    }
+  }
+
+  private func unreachable(_ error: any Error) -> OffloadFailure {
+    if let failure = error as? OffloadFailure { return failure }
+    if error is CancellationError { return .cancelled }
+    if state.phase == .connecting {
+      lastFailure = "\(error)"
+      state.failed(at: time, jitter: .random(in: 0...1))
+      let now = time
+      estimates.withLock { $0.link.observeDisconnected(at: now) }
+      log.info("edge unreachable", metadata: ["edge": "\(host):\(port)", "why": "\(error)"])
+    }
+    return .unreachable("\(error)")
+  }
+
+  private func ended(_ transport: SecureClientTransport) {
+    guard connection?.transport === transport else { return }
+    connection = nil
+    guard state.phase != .closed else { return }
+    state.failed(at: time, jitter: .random(in: 0...1))
+    let now = time
+    estimates.withLock { $0.link.observeDisconnected(at: now) }
+    log.debug("connection ended", metadata: ["edge": "\(host):\(port)"])
+  }
+
+  private func failure(_ error: any Error, _ connection: Connection) -> OffloadFailure {
+    if let failure = error as? OffloadFailure { return failure }
+    if error is CancellationError { return .cancelled }
+    guard let error = error as? RPCError else { return .lost("\(error)") }
+    if let refused = Tandem_V1_Refused(error) {
+      return .refused(reason: refused.reason.word, message: refused.message)
+    }
+    switch error.code {
+    case .cancelled: return .cancelled
+    case .deadlineExceeded: return .deadline
+    default:
+      let why = connection.transport.failure.map { "\($0)" } ?? error.message
+      return .lost(why)
+    }
+  }
+
+  /// Ships an utterance's features and waits for the edge's transcript. Cancelling the task cancels
+  /// the stream.
+  ///
+  /// - Throws: `OffloadFailure`; `FeatureCodecError` when a feature is not finite.
+  public func recognize(_ request: OffloadRequest) async throws -> OffloadAnswer {
+    let connection = try await connected()
+    var packetiser = try Packetiser(
+      encoder: FeatureEncoder(codec: request.codec, dimension: request.dimension),
+      framesPerPacket: request.framesPerPacket)
+    var packets = try packetiser.append(request.features)
+    if let last = try packetiser.finish() { packets.append(last) }
+    var checksum = SHA256()
+    for packet in packets { checksum.update(data: packet.payload) }
+    let digest = Data(checksum.finalize())
+    let frames = packets.reduce(0) { $0 + $1.frameCount }
+    let payloadBytes = packets.reduce(0) { $0 + $1.payload.count }
+    let codecFingerprint = Data(Self.codecFingerprint)
+
+    let progress = Progress(began: time)
+    var options = CallOptions.defaults
+    options.timeout = .milliseconds(max(1, Int64(request.deadline * 1_000)))
+    do {
+      return try await Tandem_V1_Tandem.Client(wrapping: connection.client).recognize(
+        options: options
+      ) { [packets] writer in
+        try await writer.write(
+          .with {
+            $0.start = .with {
+              $0.protocolVersion = ProtocolLimits.version
+              $0.modelFingerprint = Data(request.modelFingerprint)
+              $0.codecFingerprint = codecFingerprint
+              $0.splitLayer = UInt32(request.splitLayer)
+              $0.codec = UInt32(request.codec.index)
+              $0.featureDimension = UInt32(request.dimension)
+              $0.utteranceID = Data(request.utteranceID)
+              $0.deadlineMilliseconds = UInt32(max(1, min(request.deadline * 1_000, 300_000)))
+              $0.framesPerPacket = UInt32(request.framesPerPacket)
+            }
+          })
+        for packet in packets {
+          try await writer.write(
+            .with {
+              $0.features = .with {
+                $0.firstFrame = UInt32(packet.firstFrame)
+                $0.frameCount = UInt32(packet.frameCount)
+                $0.payload = Data(packet.payload)
+              }
+            })
+        }
+        try await writer.write(
+          .with {
+            $0.end = .with {
+              $0.totalFrames = UInt32(frames)
+              $0.checksum = digest
+            }
+          })
+      } onResponse: { response in
+        var answer: OffloadAnswer?
+        for try await message in response.messages {
+          switch message.kind {
+          case .accepted(let accepted):
+            self.accepted(accepted, progress)
+          case .acknowledged(let acknowledged) where acknowledged.frames == UInt32(frames):
+            self.acknowledged(bytes: payloadBytes, progress)
+          case .final(let final):
+            answer = OffloadAnswer(
+              text: final.text, confidence: Double(final.confidence),
+              serverQueueSeconds: Double(final.queueMilliseconds) / 1_000,
+              serverComputeSeconds: Double(final.computeMilliseconds) / 1_000,
+              decoder: final.decoder)
+          case .acknowledged, .partial, .none:
+            break
+          }
+        }
+        guard let answer else {
+          throw OffloadFailure.lost("the edge ended the stream without a final answer")
+        }
+        return answer
+      }
+    } catch {
+      let found = failure(error, connection)
+      if case .lost = found { connection.client.beginGracefulShutdown() }
+      throw found
+    }
+  }
+
+  private static let codecFingerprint = bytes(hexadecimal: FeatureCodec.fingerprint)
+
+  /// Times of one utterance's stream, kept by its two halves.
+  private final class Progress: Sendable {
+    let began: Double
+    let accepted = Mutex<Double?>(nil)
+    init(began: Double) { self.began = began }
+  }
+
+  private nonisolated func accepted(_ accepted: Tandem_V1_Accepted, _ progress: Progress) {
+    let now = time
+    progress.accepted.withLock { $0 = now }
+    estimates.withLock {
+      $0.link.observeRoundTrip(seconds: now - progress.began, at: now)
+      _ = $0.edge.observe(
+        wait: Double(accepted.expectedWaitMilliseconds) / 1_000, price: accepted.price, at: now)
+    }
+  }
+
+  private nonisolated func acknowledged(bytes: Int, _ progress: Progress) {
+    let now = time
+    // From the start: the packets leave at once, before Accepted has come back.
+    let roundTrip = progress.accepted.withLock { $0 }.map { $0 - progress.began } ?? 0
+    let seconds = max(now - progress.began - roundTrip, 1e-4)
+    estimates.withLock { $0.link.observeTransfer(bytes: bytes, seconds: seconds, at: now) }
+  }
+
+  /// Ends the connection; the link cannot be used again.
+  public func close() async {
+    state.close()
+    attempt?.cancel()
+    guard let connection else { return }
+    self.connection = nil
+    connection.client.beginGracefulShutdown()
+    await connection.runner.value
+  }
+}
+
+extension Tandem_V1_RefusalReason {
+  /// Such as "model-fingerprint": for tables and the log.
+  public var word: String {
+    "\(self)".reduce(into: "") { word, letter in
+      if letter.isUppercase { word += "-" }
+      word += letter.lowercased()
+    }
+  }
+}
+
+extension Duration {
+  /// As a floating-point number of seconds.
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}
+
+/// A fingerprint's bytes from its hexadecimal digits.
+func bytes(hexadecimal text: String) -> [UInt8] {
+  let digits = text.compactMap(\.hexDigitValue)
+  return stride(from: 0, to: digits.count - 1, by: 2).map {
+    UInt8(digits[$0] * 16 + digits[$0 + 1])
+  }
+}

@@ -1,0 +1,31 @@
+# The commands that the README names. `make demo` and `make test` are all a newcomer needs.
+
+# One configuration for everything: tests, demo and benchmarks use the same build.
+SWIFT_FLAGS = -c release -Xswiftc -enable-testing
+BIN = .build/release
+
+.PHONY: demo test build setup format lint clean
+
+demo: build
+	Scripts/demo.sh $(BIN)
+
+test: setup
+	swift build $(SWIFT_FLAGS) --build-tests
+	swift test $(SWIFT_FLAGS) --skip-build
+
+build: setup
+	swift build $(SWIFT_FLAGS)
+
+setup:
+	Scripts/setup.sh
+
+SWIFT_SOURCES = Package.swift Sources Device/Library Device/Command Edge/Library Edge/Command Protocol/Library Tests
+
+format:
+	swift format --in-place --recursive $(SWIFT_SOURCES)
+
+lint:
+	swift format lint --strict --recursive $(SWIFT_SOURCES)
+
+clean:
+	rm -rf .build .demo

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Installs the Debian packages that Tandem builds and demonstrates with; says nothing when all are there.
+set -eu
+packages="libopenblas-dev libsndfile1-dev libsamplerate0-dev libssl-dev libsqlite3-dev pkg-config openssl
+  pocketsphinx-testdata asterisk-core-sounds-en asterisk-core-sounds-en-wav"
+missing=
+for package in $packages; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ]; then
+  as_root=
+elif command -v sudo >/dev/null; then
+  as_root=sudo
+else
+  echo "setup.sh: these Debian packages are missing, and installing them needs root:$missing" >&2
+  exit 77
+fi
+echo "installing:$missing" >&2
+$as_root apt-get update -qq
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing >/dev/null

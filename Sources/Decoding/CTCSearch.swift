@@ -1,0 +1,138 @@
+import Conformer
+import Foundation
+
+/// Connectionist temporal classification: greedy and prefix beam search over log posteriors.
+public enum CTCSearch {
+  /// An exit's transcript with what 2309.09546 (section 3.2) decides by.
+  public struct Result: Sendable, Equatable {
+    public var hypothesis: Hypothesis
+    /// Mean over frames of the posteriors' entropy, nats; 0 is certain. 0 when there is no frame.
+    public var frameEntropy: Double
+    /// exp(log P(tokens | audio) / (tokens + 1)), P by the forward algorithm over all alignments.
+    public var sentencePosterior: Double
+    public var frames: Int
+  }
+
+  /// Best token of every frame, repeats and blanks removed.
+  ///
+  /// - Parameter logPosteriors: `[T, V]` natural logarithms, blank at column 0.
+  public static func greedy(_ logPosteriors: [Float], vocabulary: Vocabulary) -> Result {
+    let size = vocabulary.tokens.count
+    let frames = logPosteriors.count / size
+    var tokens: [Int] = []
+    var previous = Vocabulary.blank
+    var entropy = 0.0
+    logPosteriors.withUnsafeBufferPointer { values in
+      for frame in 0..<frames {
+        let row = values[(frame * size)..<((frame + 1) * size)]
+        var best = 0
+        var bestScore = -Float.infinity
+        for (token, score) in row.enumerated() {
+          if score > bestScore {
+            bestScore = score
+            best = token
+          }
+          if score > -40 { entropy -= Double(exp(score) * score) }
+        }
+        if best != previous && best != Vocabulary.blank { tokens.append(best) }
+        previous = best
+      }
+    }
+    let logProbability = forward(tokens, logPosteriors, size: size)
+    let hypothesis = Hypothesis(
+      tokens: tokens, text: vocabulary.text(tokens), logProbability: logProbability)
+    return Result(
+      hypothesis: hypothesis, frameEntropy: frames == 0 ? 0 : max(0, entropy / Double(frames)),
+      sentencePosterior: frames == 0 ? 0 : min(1, hypothesis.normalizedProbability),
+      frames: frames)
+  }
+
+  /// log P(tokens | audio), summed over all alignments (Graves et al. 2006, section 4.1).
+  public static func forward(_ tokens: [Int], _ logPosteriors: [Float], size: Int) -> Double {
+    let frames = logPosteriors.count / size
+    guard frames > 0 else { return tokens.isEmpty ? 0 : -.infinity }
+    let states = 2 * tokens.count + 1
+    func label(_ s: Int) -> Int { s % 2 == 0 ? Vocabulary.blank : tokens[s / 2] }
+    var alpha = [Double](repeating: -.infinity, count: states)
+    alpha[0] = Double(logPosteriors[Vocabulary.blank])
+    if states > 1 { alpha[1] = Double(logPosteriors[tokens[0]]) }
+    for frame in 1..<max(1, frames) {
+      // From the end, so that each state still sees its predecessors of the frame before.
+      for s in stride(from: states - 1, through: 0, by: -1) {
+        var sum = alpha[s]
+        if s >= 1 { sum = logAdd(sum, alpha[s - 1]) }
+        if s >= 2, s % 2 == 1, label(s) != label(s - 2) { sum = logAdd(sum, alpha[s - 2]) }
+        alpha[s] = sum + Double(logPosteriors[frame * size + label(s)])
+      }
+    }
+    return states > 1 ? logAdd(alpha[states - 1], alpha[states - 2]) : alpha[0]
+  }
+
+  /// Prefix beam search (Hannun et al. 2014, 1408.2873): the most probable token sequences, best first.
+  ///
+  /// - Parameter beam: prefixes kept a frame, at least 1.
+  public static func beam(
+    _ logPosteriors: [Float], vocabulary: Vocabulary, beam width: Int
+  ) -> [Hypothesis] {
+    let size = vocabulary.tokens.count
+    let frames = logPosteriors.count / size
+    let width = max(1, width)
+    struct Scores {
+      var blank = -Double.infinity
+      var label = -Double.infinity
+      var total: Double { logAdd(blank, label) }
+    }
+    var prefixes: [([Int], Scores)] = [([], Scores(blank: 0))]
+    for frame in 0..<frames {
+      let row = Array(logPosteriors[(frame * size)..<((frame + 1) * size)])
+      let candidates = strongest(row, count: width + 4)
+      var next: [[Int]: Scores] = [:]
+      for (tokens, scores) in prefixes {
+        let total = scores.total
+        next[tokens, default: Scores()].blank = logAdd(
+          next[tokens]?.blank ?? -.infinity, total + Double(row[Vocabulary.blank]))
+        if let last = tokens.last {
+          next[tokens, default: Scores()].label = logAdd(
+            next[tokens]?.label ?? -.infinity, scores.label + Double(row[last]))
+        }
+        for token in candidates where token != Vocabulary.blank {
+          // A repeated label needs a blank between, or it is the same label going on.
+          let from = token == tokens.last ? scores.blank : total
+          guard from > -.infinity else { continue }
+          let longer = tokens + [token]
+          next[longer, default: Scores()].label = logAdd(
+            next[longer]?.label ?? -.infinity, from + Double(row[token]))
+        }
+      }
+      prefixes = next.sorted { better($0.value.total, $0.key, $1.value.total, $1.key) }
+        .prefix(width).map { ($0.key, $0.value) }
+    }
+    return prefixes.map {
+      Hypothesis(tokens: $0.0, text: vocabulary.text($0.0), logProbability: $0.1.total)
+    }
+  }
+}
+
+/// Indices of the `count` largest values.
+func strongest(_ row: some RandomAccessCollection<Float>, count: Int) -> [Int] {
+  var best: [(Int, Float)] = []
+  for (index, value) in row.enumerated() {
+    if best.count == count, value <= best[count - 1].1 { continue }
+    let at = best.firstIndex { value > $0.1 } ?? best.count
+    best.insert((index, value), at: at)
+    if best.count > count { best.removeLast() }
+  }
+  return best.map(\.0)
+}
+
+/// Higher score first; equal scores by tokens, so that results never depend on hashing.
+func better(_ a: Double, _ aTokens: [Int], _ b: Double, _ bTokens: [Int]) -> Bool {
+  a != b ? a > b : aTokens.lexicographicallyPrecedes(bTokens)
+}
+
+/// log(exp(a) + exp(b)).
+@inline(__always) func logAdd(_ a: Double, _ b: Double) -> Double {
+  let high = max(a, b)
+  let low = min(a, b)
+  return low == -.infinity ? high : high + log1p(exp(low - high))
+}

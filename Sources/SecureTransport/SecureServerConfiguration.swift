@@ -1,0 +1,27 @@
+public import Logging
+
+/// The bounds of a ``SecureServerTransport``. Every default is finite.
+public struct SecureServerConfiguration: Sendable {
+  /// Open connections; one more is closed at once.
+  public var maximumConnections = 1024
+  /// Calls at a time on one connection.
+  public var maximumConcurrentCalls = 64
+  /// The largest request message, in bytes. gRPC resets the stream of a larger one, and
+  /// the client sees RESOURCE_EXHAUSTED or, still writing, UNAVAILABLE; so this should
+  /// lie above what the service itself refuses with a reason.
+  public var maximumMessageBytes = 2 << 20
+  /// From accepting a connection to the handshake's end.
+  public var handshakeTimeout: Duration = .seconds(10)
+  /// From closing a connection to the peer's close_notify.
+  public var shutdownTimeout: Duration = .seconds(2)
+  /// A connection without calls is closed after this; nil: never.
+  public var maximumIdleTime: Duration? = .seconds(600)
+  /// Whether a silent peer is still there is asked this often.
+  public var keepaliveTime: Duration = .seconds(60)
+  /// A peer that does not answer that within this time is gone.
+  public var keepaliveTimeout: Duration = .seconds(20)
+  /// Hears of every connection that failed, with its reason, at level `notice`.
+  public var logger: Logger?
+
+  public init(logger: Logger? = nil) { self.logger = logger }
+}

@@ -1,0 +1,241 @@
+import ArgumentParser
+import Evaluation
+import FeatureCodec
+import Foundation
+import Offload
+
+@main
+struct TandemEvaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tandem-evaluate",
+    abstract: "Measure a Tandem model: error rates, splitting, thresholds.",
+    discussion: """
+      Every figure can be made again: one JSON object a line with --format json.
+
+        tandem-evaluate wer --manifest shared/speech/manifest.tsv --split dev --model Models/english
+        tandem-evaluate wer --manifest … --limit 100 --chunk 10,37,160,1000
+        tandem-evaluate split --manifest … --split dev --codec lossless
+        tandem-evaluate fit-thresholds --manifest … --split dev --write
+      """,
+    subcommands: [WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self])
+}
+
+enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+struct CommonOptions: ParsableArguments {
+  @Option(help: "The recordings: tab-separated, with the columns path and text.")
+  var manifest: String
+
+  @Option(help: "The model's folder.")
+  var model = "Models/english"
+
+  @Option(help: "Only this split (train, dev, test) of a manifest that has a column split.")
+  var split: String?
+
+  @Option(help: "Only the first N recordings.")
+  var limit: Int?
+
+  @Option(help: "Paths of the edge's beam search; 1 is greedy.")
+  var beam = 4
+
+  @Option(help: "Threads.")
+  var threads = ProcessInfo.processInfo.activeProcessorCount
+
+  @Option(help: "table, or json: one object a line.")
+  var format = Format.table
+
+  func validate() throws {
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
+    if !(1...64).contains(beam) { throw ValidationError("--beam must be 1 to 64") }
+    if !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256") }
+  }
+
+  func load() throws -> Manifest { try Manifest(path: manifest, split: split) }
+}
+
+/// `lossless` is what people say; `float32` is what the table calls it.
+func codec(named name: String) throws -> FeatureCodec {
+  try FeatureCodec.named(name == "lossless" ? "float32" : name)
+}
+
+func printJSON(_ rows: [some Encodable]) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  for row in rows { print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+}
+
+func percent(_ rate: Double) -> String { String(format: "%6.2f %%", rate * 100) }
+
+func pad(_ text: String, _ width: Int) -> String {
+  text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+}
+
+/// Runs a command's body; what went wrong goes to standard error, with sysexits' EX_DATAERR.
+func reporting(_ body: () throws -> Void) throws {
+  do {
+    try body()
+  } catch let error as ExitCode {
+    throw error
+  } catch {
+    FileHandle.standardError.write(Data("tandem-evaluate: \(error)\n".utf8))
+    throw ExitCode(65)
+  }
+}
+
+struct WordErrorRateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "wer",
+    abstract: "Word error rate of every exit and of the edge path, per data set.")
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: "Also feed the audio in pieces of these milliseconds (10,37,160) and compare.")
+  var chunk: String?
+
+  @Option(help: "Codec between device and edge: \(FeatureCodec.names.joined(separator: ", ")).")
+  var codec = "int8"
+
+  @Option(help: "Split layer of the edge path; the last block if left out.")
+  var splitLayer: Int?
+
+  func run() throws {
+    try reporting {
+      var chunks: [Int] = []
+      if let chunk {
+        chunks = try chunk.split(separator: ",").map {
+          guard let value = Int($0), (1...600_000).contains(value) else {
+            throw ValidationError("--chunk wants milliseconds such as 10,37,160, not \"\(chunk)\"")
+          }
+          return value
+        }
+      }
+      let manifest = try common.load()
+      let paths = try Paths(
+        modelDirectory: common.model, beamWidth: common.beam,
+        codec: tandem_evaluate.codec(named: codec))
+      let layer = splitLayer ?? paths.model.blockCount
+      guard (0...paths.model.blockCount).contains(layer) else {
+        throw ValidationError("--split-layer must be 0 to \(paths.model.blockCount)")
+      }
+      let bar = ProgressBar("wer", total: min(common.limit ?? .max, manifest.items.count))
+      let result = try WordErrorRateEvaluation(
+        manifest: manifest, paths: paths, limit: common.limit, chunks: chunks, splitLayer: layer,
+        threads: common.threads, progress: { bar.update($0) })
+      if common.format == .json {
+        try printJSON(result.rows)
+        try printJSON(result.chunks)
+      } else {
+        let width = max(12, result.rows.map(\.set.count).max() ?? 0)
+        print(
+          pad("set", width), pad("path", 7),
+          "     WER   95 % interval           sub   del   ins  words  utterances")
+        for row in result.rows {
+          print(
+            pad(row.set, width), pad(row.path, 7), percent(row.wordErrorRate),
+            "[\(percent(row.low)), \(percent(row.high))]",
+            String(
+              format: "%5d %5d %5d %6d %6d", row.substitutions, row.deletions, row.insertions,
+              row.words, row.utterances))
+        }
+        for row in result.chunks {
+          print(
+            "pieces of \(row.chunkMilliseconds) ms: \(row.differing) of \(row.transcripts) transcripts differ"
+          )
+        }
+      }
+      if result.chunks.contains(where: { $0.differing > 0 }) { throw ExitCode(1) }
+    }
+  }
+}
+
+struct SplitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "split",
+    abstract: "How many transcripts differ between split and unsplit, for every split layer.")
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: "lossless, or one of \(FeatureCodec.names.joined(separator: ", ")).")
+  var codec = "lossless"
+
+  func run() throws {
+    try reporting {
+      let manifest = try common.load()
+      let paths = try Paths(
+        modelDirectory: common.model, beamWidth: common.beam,
+        codec: tandem_evaluate.codec(named: codec))
+      let bar = ProgressBar("split", total: min(common.limit ?? .max, manifest.items.count))
+      let result = try SplitEvaluation(
+        manifest: manifest, paths: paths, limit: common.limit, threads: common.threads,
+        progress: { bar.update($0) })
+      if common.format == .json {
+        try printJSON(result.rows)
+      } else {
+        for row in result.rows {
+          print(
+            "split layer \(row.splitLayer), \(row.codec): \(row.differing) of \(row.utterances) transcripts differ, \(Int(row.bytesPerSecond)) bytes a second"
+          )
+        }
+      }
+      // A lossless split that changes a transcript is a defect, so scripts can rely on the status.
+      if paths.codec.isLossless, result.rows.contains(where: { $0.differing > 0 }) {
+        throw ExitCode(1)
+      }
+    }
+  }
+}
+
+struct FitThresholdsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fit-thresholds",
+    abstract: "Fit every exit's confidence threshold on dev data.")
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: "Codec between device and edge.")
+  var codec = "int8"
+
+  @Option(help: "Word errors allowed beyond the edge's, relative.")
+  var tolerance = ThresholdFit().tolerance
+
+  @Option(help: "Word errors allowed on top, per reference word.")
+  var allowance = ThresholdFit().allowance
+
+  @Option(help: "The data's name in the calibration; the manifest's path if left out.")
+  var name: String?
+
+  @Flag(help: "Write calibration.json into the model's folder, instead of printing it.")
+  var write = false
+
+  func run() throws {
+    try reporting {
+      let manifest = try common.load()
+      let paths = try Paths(
+        modelDirectory: common.model, beamWidth: common.beam,
+        codec: tandem_evaluate.codec(named: codec))
+      let bar = ProgressBar("fit", total: min(common.limit ?? .max, manifest.items.count))
+      let result = try ThresholdFitting(
+        manifest: manifest,
+        name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
+        fit: ThresholdFit(tolerance: tolerance, allowance: allowance),
+        splitLayer: paths.model.blockCount, limit: common.limit, threads: common.threads,
+        progress: { bar.update($0) })
+      if write {
+        let path = common.model + "/" + Calibration.fileName
+        try result.calibration.json().write(to: URL(fileURLWithPath: path), options: .atomic)
+        print("wrote \(path)")
+      } else {
+        print(String(decoding: result.calibration.json(), as: UTF8.self))
+      }
+      for criterion in ConfidenceCriterion.allCases {
+        guard let outcome = result.outcomes[criterion] else { continue }
+        let exits = outcome.answeredByExit.sorted { $0.key < $1.key }
+          .map { "exit \($0.key): \($0.value)" }.joined(separator: ", ")
+        FileHandle.standardError.write(
+          Data(
+            "\(criterion.rawValue): \(exits); edge: \(outcome.answeredByEdge); WER \(percent(outcome.errorRate ?? 0))\n"
+              .utf8))
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Testing
+
+@testable import Tensors
+
+@Suite("Safetensors: bad files are named, never trusted")
+struct SafetensorsTests {
+  /// Writes header and data into a new file and returns its path.
+  func write(_ header: String, _ data: [UInt8], headerLength: UInt64? = nil) throws -> String {
+    let path = NSTemporaryDirectory() + UUID().uuidString + ".safetensors"
+    var bytes = Data()
+    withUnsafeBytes(of: (headerLength ?? UInt64(header.utf8.count)).littleEndian) {
+      bytes.append(contentsOf: $0)
+    }
+    bytes.append(contentsOf: header.utf8)
+    bytes.append(contentsOf: data)
+    try bytes.write(to: URL(fileURLWithPath: path))
+    return path
+  }
+
+  func floats(_ values: [Float]) -> [UInt8] {
+    values.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }
+  }
+
+  @Test func readsAllThreeTypes() throws {
+    // An odd header length leaves the floats unaligned; they must still be right.
+    for padding in ["", " ", "  ", "   "] {
+      let path = try write(
+        #"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},"c":{"dtype":"BF16","shape":[1],"data_offsets":[12,14]},"__metadata__":{"x":"y"}}"#
+          + padding,
+        floats([1.5, -2]) + [0x00, 0x3c, 0x00, 0xc0] + [0x80, 0x3f])
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      let file = try SafetensorsFile(path: path)
+      #expect(file.tensorNames == ["a", "b", "c"])
+      #expect(try file.tensor("a", shape: [2, 1]).array == [1.5, -2])
+      #expect(try file.tensor("b", shape: [2]).array == [1, -2])
+      #expect(try file.tensor("c", shape: [1]).array == [1])
+    }
+  }
+
+  @Test func namesMissingMisshapenAndNonFinite() throws {
+    let path = try write(
+      #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, floats([1, .nan]))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let file = try SafetensorsFile(path: path)
+    #expect(throws: SafetensorsError.missing(path: path, tensor: "b")) {
+      try file.tensor("b", shape: [2])
+    }
+    #expect(throws: SafetensorsError.misshapen(path: path, tensor: "a", expected: [3], found: [2]))
+    { try file.tensor("a", shape: [3]) }
+    #expect(throws: SafetensorsError.nonFinite(path: path, tensor: "a")) {
+      try file.tensor("a", shape: [2])
+    }
+  }
+
+  @Test func refusesDamagedFiles() throws {
+    let good = #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#
+    let cases: [(String, [UInt8], UInt64?)] = [
+      (good, floats([1]), nil),
+      ("not json", [], nil),
+      ("[]", [], nil),
+      (good, [], 1 << 40),
+      (good, [], .max),
+      (#"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#, floats([1, 2]), nil),
+      (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}}"#, floats([1, 2]), nil),
+      (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, floats([1, 2]), nil),
+      (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, floats([1, 2]), nil),
+      (
+        #"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}"#,
+        floats([1, 2]), nil
+      ),
+      (#"{"a":{"dtype":"F32","data_offsets":[0,8]}}"#, floats([1, 2]), nil),
+    ]
+    for (header, data, length) in cases {
+      let path = try write(header, data, headerLength: length)
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      #expect(throws: SafetensorsError.self) { try SafetensorsFile(path: path) }
+    }
+    #expect(throws: SafetensorsError.self) { try SafetensorsFile(path: "/nowhere/at/all") }
+    #expect(throws: SafetensorsError.self) { try SafetensorsFile(path: "/tmp") }
+  }
+
+  @Test("Random damage to a good file is an error or a good tensor, never a crash")
+  func fuzz() throws {
+    let header = #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#
+    let original = try Data(contentsOf: URL(fileURLWithPath: write(header, floats([1, 2]))))
+    var generator = SystemRandomNumberGenerator()
+    let path = NSTemporaryDirectory() + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    for _ in 0..<500 {
+      var bytes = original
+      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255)
+      }
+      if Bool.random() { bytes = bytes.prefix(Int.random(in: 0...bytes.count)) }
+      try bytes.write(to: URL(fileURLWithPath: path))
+      guard let file = try? SafetensorsFile(path: path) else { continue }
+      for name in file.tensorNames { _ = try? file.tensor(name) }
+    }
+  }
+}

@@ -1,0 +1,291 @@
+"""From a manifest to batches: the decoded cache, training items and their batches.
+
+A manifest is a tab separated file whose first line names the columns; `path` (relative to the
+manifest), `split` and `text` are needed, `set` and `speaker` are used where they are there.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+
+from .audio import AudioError, SAMPLE_RATE, read_audio
+from .progress import progress
+
+TEXT = re.compile(r"^[A-Z']+( [A-Z']+)*$")
+
+
+class ManifestError(Exception):
+    """A manifest that cannot be used; the message names the file and the line."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One line of a manifest."""
+
+    path: Path
+    set: str
+    split: str
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording in the decoded cache: `samples` 16-bit samples from `offset`."""
+
+    path: str
+    set: str
+    speaker: str
+    text: str
+    offset: int
+    samples: int
+
+
+def read_manifest(path: Path, needs_text: bool = True) -> list[Recording]:
+    """The recordings that a manifest lists, checked line by line."""
+    recordings = []
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        needed = {"path", "split", "text"} if needs_text else {"path"}
+        missing = needed - set(rows.fieldnames or [])
+        if missing:
+            raise ManifestError(f"{path}: the first line must name the columns {', '.join(sorted(missing))}, tab separated")
+        for line, row in enumerate(rows, start=2):
+            text = (row.get("text") or "").strip()
+            if needs_text and not TEXT.match(text):
+                raise ManifestError(
+                    f"{path}:{line}: the text {text!r} must be upper case A-Z, apostrophes and single spaces"
+                )
+            recordings.append(
+                Recording(
+                    path=path.parent / row["path"],
+                    set=row.get("set") or "all",
+                    split=row.get("split") or "all",
+                    speaker=row.get("speaker") or "",
+                    text=text,
+                )
+            )
+    return recordings
+
+
+def _decode(recording: Recording) -> numpy.ndarray | str:
+    try:
+        return read_audio(recording.path)
+    except AudioError as error:
+        return str(error)
+
+
+def prepare(recordings: list[Recording], cache: Path, name: str, processes: int) -> tuple[int, list[str]]:
+    """Decodes recordings once into `cache/name.pcm` (16-bit, 16 kHz) with `cache/name.jsonl` as its index.
+
+    Returns the number of samples and the complaints about files that could not be read. The index is
+    written last and both are renamed into place, so a cache that can be opened is whole.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    pcm, index = cache / f"{name}.pcm", cache / f"{name}.jsonl"
+    offset, complaints, lines = 0, [], []
+    with open(f"{pcm}.partial", "wb") as file, multiprocessing.Pool(processes) as pool:
+        decoded = pool.imap(_decode, recordings, chunksize=32)
+        for recording, samples in zip(recordings, progress(decoded, len(recordings), f"decoding {name}")):
+            if isinstance(samples, str):
+                complaints.append(samples)
+                continue
+            file.write(samples.tobytes())
+            lines.append(
+                json.dumps(
+                    {
+                        "path": str(recording.path), "set": recording.set, "speaker": recording.speaker,
+                        "text": recording.text, "offset": offset, "samples": int(samples.size),
+                    }
+                )
+            )
+            offset += int(samples.size)
+    Path(f"{index}.partial").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    os.replace(f"{pcm}.partial", pcm)
+    os.replace(f"{index}.partial", index)
+    return offset, complaints
+
+
+class Cache:
+    """Decoded recordings of one split, memory-mapped."""
+
+    def __init__(self, folder: Path, name: str):
+        index = folder / f"{name}.jsonl"
+        if not index.exists():
+            raise FileNotFoundError(f"{index} is not there; run `python -m tandem_training prepare` first")
+        with open(index, encoding="utf-8") as file:
+            self.clips = [Clip(**json.loads(line)) for line in file]
+        self._pcm = numpy.memmap(folder / f"{name}.pcm", dtype=numpy.int16, mode="r")
+
+    def samples(self, clip: Clip) -> numpy.ndarray:
+        """A clip's samples in [-1, 1], float32, shape [samples]."""
+        return self._pcm[clip.offset : clip.offset + clip.samples].astype(numpy.float32) / 32768.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One training utterance: a clip, or several short ones one after the other."""
+
+    clips: tuple[Clip, ...]
+
+    @property
+    def samples(self) -> int:
+        return sum(clip.samples for clip in self.clips)
+
+    @property
+    def text(self) -> str:
+        return " ".join(clip.text for clip in self.clips)
+
+
+@dataclass
+class Batch:
+    """samples [B, longest] zero padded (tail included), sample_counts [B], targets [B, U], target_counts [B]."""
+
+    samples: numpy.ndarray
+    sample_counts: numpy.ndarray
+    targets: numpy.ndarray
+    target_counts: numpy.ndarray
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The recipe's `augmentation`; probabilities a clip, and their ranges."""
+
+    speedProbability: float = 0.0
+    speedRange: tuple[float, float] = (0.9, 1.1)
+    noiseProbability: float = 0.0
+    noiseDecibels: tuple[float, float] = (5.0, 25.0)
+    gainDecibels: tuple[float, float] = (0.0, 0.0)
+    telephoneProbability: float = 0.0
+    frequencyMasks: int = 0
+    frequencyMaskBins: int = 15
+    timeMasks: int = 0
+    timeMaskFrames: int = 25
+
+
+def epoch_items(clips: list[Clip], generator: random.Random, concatenation: dict | None) -> list[Item]:
+    """Every clip once, in random order; short clips are strung together with `concatenation`.
+
+    Single words of a second waste frames on padding and teach no sequences, so clips shorter than
+    `belowSeconds` are joined until a length drawn from `seconds`; the share `alone` stays single, as at test time.
+    """
+    order = clips[:]
+    generator.shuffle(order)
+    if not concatenation:
+        return [Item((clip,)) for clip in order]
+    below = concatenation["belowSeconds"] * SAMPLE_RATE
+    items, pending, length, target = [], [], 0, 0.0
+    for clip in order:
+        if clip.samples >= below or generator.random() < concatenation["alone"]:
+            items.append(Item((clip,)))
+            continue
+        if not pending:
+            target = generator.uniform(*concatenation["seconds"]) * SAMPLE_RATE
+        pending.append(clip)
+        length += clip.samples
+        if length >= target:
+            items.append(Item(tuple(pending)))
+            pending, length = [], 0
+    if pending:
+        items.append(Item(tuple(pending)))
+    return items
+
+
+def batches_by_length(items: list[Item], batch_seconds: float, tail: int, generator: random.Random) -> list[list[Item]]:
+    """Items of similar length together, at most `batch_seconds` with padding in each; batches in random order."""
+    ordered = sorted(items, key=lambda item: item.samples * generator.uniform(0.95, 1.05))
+    batches: list[list[Item]] = []
+    longest = 0
+    for item in ordered:
+        longest_with = max(longest, item.samples + tail)
+        if batches and longest_with * (len(batches[-1]) + 1) <= batch_seconds * SAMPLE_RATE:
+            batches[-1].append(item)
+            longest = longest_with
+        else:
+            batches.append([item])
+            longest = item.samples + tail
+    generator.shuffle(batches)
+    return batches
+
+
+def change_speed(samples: numpy.ndarray, factor: float) -> numpy.ndarray:
+    """Faster (factor > 1) or slower, pitch and all, by linear interpolation: cheap, and good enough at 16 kHz."""
+    count = int(samples.size / factor)
+    place = numpy.arange(count, dtype=numpy.float64) * factor
+    left = numpy.minimum(place.astype(numpy.int64), samples.size - 2)
+    part = (place - left).astype(numpy.float32)
+    return samples[left] * (1 - part) + samples[left + 1] * part
+
+
+def add_noise(samples: numpy.ndarray, noise: numpy.ndarray, decibels: float) -> numpy.ndarray:
+    """Adds noise at a signal-to-noise ratio; noise is at least as long as the samples."""
+    signal, other = float(numpy.mean(samples**2)), float(numpy.mean(noise**2))
+    if signal <= 0.0 or other <= 0.0:
+        return samples
+    return samples + noise * numpy.float32((signal / other / 10.0 ** (decibels / 10.0)) ** 0.5)
+
+
+def load_batch(
+    items: list[Item], cache: Cache, encode, tail: int,
+    augmentation: Augmentation | None = None, noise: Cache | None = None, generator: random.Random | None = None,
+) -> Batch:
+    """Reads and augments the samples of a batch; `encode` turns a text into token ids."""
+    waves = []
+    for item in items:
+        parts = []
+        for clip in item.clips:
+            part = cache.samples(clip)
+            if augmentation and part.size > 1 and generator.random() < augmentation.speedProbability:
+                part = change_speed(part, generator.uniform(*augmentation.speedRange))
+            if augmentation and augmentation.gainDecibels != (0.0, 0.0):
+                part = part * numpy.float32(10.0 ** (generator.uniform(*augmentation.gainDecibels) / 20.0))
+            parts.append(part)
+        wave = numpy.concatenate(parts) if len(parts) > 1 else parts[0]
+        if augmentation and noise and generator.random() < augmentation.noiseProbability:
+            recording = noise.samples(generator.choice(noise.clips))
+            start = generator.randrange(recording.size)
+            looped = numpy.resize(numpy.roll(recording, -start), wave.size)
+            wave = add_noise(wave, looped, generator.uniform(*augmentation.noiseDecibels))
+        waves.append(numpy.clip(wave, -1.0, 1.0))
+    targets = [encode(item.text) for item in items]
+    samples = numpy.zeros((len(items), max(wave.size for wave in waves) + tail), dtype=numpy.float32)
+    padded = numpy.zeros((len(items), max(1, max(len(target) for target in targets))), dtype=numpy.int64)
+    for row, (wave, target) in enumerate(zip(waves, targets)):
+        samples[row, : wave.size] = wave
+        padded[row, : len(target)] = target
+    return Batch(
+        samples, numpy.array([wave.size + tail for wave in waves]), padded, numpy.array([len(target) for target in targets])
+    )
+
+
+def spectral_masks(features: numpy.ndarray, frames: numpy.ndarray, augmentation: Augmentation, generator: random.Random) -> None:
+    """SpecAugment (arXiv 1904.08779) in place on normalised features [B, T, bins]; masked values become 0, the mean."""
+    bins = features.shape[2]
+    for row, count in enumerate(frames):
+        for _ in range(augmentation.frequencyMasks):
+            width = generator.randint(0, augmentation.frequencyMaskBins)
+            start = generator.randint(0, bins - width)
+            features[row, :, start : start + width] = 0.0
+        for _ in range(augmentation.timeMasks):
+            # At most a tenth of the utterance in one mask, or single words vanish.
+            width = generator.randint(0, min(augmentation.timeMaskFrames, int(count) // 10))
+            start = generator.randint(0, max(0, int(count) - width))
+            features[row, start : start + width, :] = 0.0
+
+
+def telephone_band(features: numpy.ndarray, augmentation: Augmentation, generator: random.Random, floor: float) -> None:
+    """Now and then the energy above 3.3-4 kHz is taken away, in place on log-mel [B, T, bins]: telephone and 8 kHz speech."""
+    for row in range(features.shape[0]):
+        if generator.random() < augmentation.telephoneProbability:
+            first = generator.randint(58, 63)  # bins whose centres lie around 3.3 to 4 kHz
+            quieter = features[row, :, first:] - generator.uniform(3.0, 9.0)
+            features[row, :, first:] = numpy.maximum(quieter, floor)

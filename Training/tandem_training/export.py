@@ -1,0 +1,114 @@
+"""Model folders: writing them as docs/model-format.md says, and reading them back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .features import FeatureSettings
+from .model import ModelSettings, Recogniser, on_device
+from .recipe import Recipe
+from .vocabulary import Vocabulary
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save_safetensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """The library makes files that only their owner can read; a model is for everybody."""
+    save_file(tensors, str(path))
+    path.chmod(0o644)
+
+
+def stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    """A tensor as it goes into the file: matrices in `dtype`; biases, norms and feature statistics, which are small, in F32."""
+    value = value.detach().cpu().float()
+    if not torch.isfinite(value).all():
+        raise ValueError(f"{name} holds NaN or infinite values: export an earlier checkpoint")
+    if value.dim() < 2:
+        return value.contiguous()
+    converted = value.to(dtype)
+    if not torch.isfinite(converted).all():
+        raise ValueError(f"{name} does not fit into {dtype}: export with --dtype bfloat16")
+    return converted.contiguous()
+
+
+def export_model(model: Recogniser, vocabulary: Vocabulary, name: str, folder: Path, dtype: str, edge_dtype: str | None = None) -> str:
+    """Writes model.json, *.safetensors and vocabulary.json; returns the fingerprint.
+
+    model.json is written last: it vouches for the other files by their SHA-256. A calibration.json from before is left
+    alone; it belongs to the old weights and has to be fitted again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {key: stored(key, value, DTYPES[dtype if on_device(key) else edge_dtype or dtype]) for key, value in model.state_dict().items()}
+    settings = model.settings
+    files = {"device": {key: value for key, value in tensors.items() if on_device(key)}}
+    if settings.secondEncoder is not None:
+        files["edge"] = {key: value for key, value in tensors.items() if not on_device(key)}
+    weights = {}
+    for half, content in files.items():
+        path = folder / f"{half}.safetensors"
+        save_safetensors(content, path)
+        weights[half] = {"file": path.name, "sha256": sha256(path)}
+    vocabulary.save(folder / "vocabulary.json")
+    description = {
+        "format": "tandem-model", "version": 1, "name": name,
+        "features": settings.features.as_dict(),
+        "subsampling": settings.subsampling,
+        "encoder": settings.encoder,
+        "secondEncoder": settings.secondEncoder,
+        "transducer": settings.transducer,
+        "vocabulary": {"file": "vocabulary.json", "sha256": sha256(folder / "vocabulary.json")},
+        "weights": weights,
+    }
+    path = folder / "model.json"
+    path.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return sha256(path)
+
+
+def load_model(folder: Path) -> tuple[Recogniser, Vocabulary]:
+    """The recogniser of a model folder, weights in float32, ready to evaluate."""
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if description.get("format") != "tandem-model" or description.get("version") != 1:
+        raise ValueError(f"{folder / 'model.json'}: not a tandem-model of version 1")
+    for entry in [description["vocabulary"], *description["weights"].values()]:
+        if sha256(folder / entry["file"]) != entry["sha256"]:
+            raise ValueError(f"{folder / entry['file']}: differs from what model.json vouches for; export the model again")
+    vocabulary = Vocabulary.load(folder / description["vocabulary"]["file"])
+    model = Recogniser(
+        ModelSettings(
+            vocabulary=len(vocabulary), subsampling=description["subsampling"], encoder=description["encoder"],
+            secondEncoder=description["secondEncoder"], transducer=description["transducer"],
+            features=FeatureSettings(**description["features"]),
+        )
+    )
+    tensors: dict[str, Tensor] = {}
+    for entry in description["weights"].values():
+        tensors.update(load_file(str(folder / entry["file"])))
+    model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return model.eval(), vocabulary
+
+
+def export_run(recipe: Recipe, run: Path, folder: Path, dtype: str) -> None:
+    """Exports the averaged weights of a run's checkpoint."""
+    checkpoint = run / "checkpoint.pt"
+    if not checkpoint.exists():
+        raise FileNotFoundError(f"{checkpoint} is not there; train first, or name the run's folder with --run")
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    vocabulary = Vocabulary.load(run / "vocabulary.json")
+    model = Recogniser(recipe.model_settings(len(vocabulary)))
+    model.load_state_dict({**saved["model"], **saved["average"]})
+    fingerprint = export_model(model, vocabulary, recipe.name, folder, dtype)
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    print(
+        f"{folder}: step {saved['step']}, {saved['seconds'] / 3600:.2f} h of training, {size / 1e6:.1f} MB of weights in {dtype}, "
+        f"fingerprint {fingerprint}"
+    )

@@ -1,0 +1,87 @@
+"""Recipes: YAML files that say everything about a run. Training/README.md explains the keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from .data import Augmentation
+from .features import FeatureSettings
+from .model import ModelSettings
+
+
+class RecipeError(Exception):
+    """A recipe that cannot be used; the message names the file and the key."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    steps: int
+    batchSeconds: float = 90.0
+    learningRate: float = 1e-3
+    warmupSteps: int = 500
+    finalLearningRate: float = 0.02
+    weightDecay: float = 0.01
+    gradientNorm: float = 2.0
+    dropout: float = 0.0
+    exitWeights: list[float] | None = None
+    secondWeight: float = 0.3
+    transducerWeight: float = 0.5
+    transducerCells: int = 20000
+    averageDecay: float = 0.999
+    precision: str = "float32"
+    threads: int = 2
+    checkpointMinutes: float = 4.0
+    evaluationMinutes: float = 10.0
+    concatenation: dict | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    seed: int
+    train: list[str]
+    dev: str
+    noise: str | None
+    vocabulary: dict
+    model: dict
+    training: TrainingSettings
+    augmentation: Augmentation
+
+    def model_settings(self, tokens: int) -> ModelSettings:
+        return ModelSettings(
+            vocabulary=tokens,
+            subsampling=self.model["subsampling"],
+            encoder=self.model["encoder"],
+            secondEncoder=self.model.get("secondEncoder"),
+            transducer=self.model.get("transducer"),
+            features=FeatureSettings(**self.model.get("features", {})),
+        )
+
+
+def _settings(kind: type, values: dict, path: Path, key: str):
+    known = {field.name for field in fields(kind)}
+    unknown = set(values) - known
+    if unknown:
+        raise RecipeError(f"{path}: {key} has no key {', '.join(sorted(unknown))}; it knows {', '.join(sorted(known))}")
+    return kind(**values)
+
+
+def load_recipe(path: Path) -> Recipe:
+    with open(path, encoding="utf-8") as file:
+        content = yaml.safe_load(file)
+    known = {"name", "seed", "data", "vocabulary", "model", "training", "augmentation"}
+    if not isinstance(content, dict) or set(content) - known or known - {"augmentation"} - set(content):
+        raise RecipeError(f"{path}: a recipe has the keys {', '.join(sorted(known))}")
+    augmentation = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in (content.get("augmentation") or {}).items()
+    }
+    data = content["data"]
+    return Recipe(
+        name=content["name"], seed=int(content["seed"]), train=data["train"], dev=data["dev"], noise=data.get("noise"),
+        vocabulary=content["vocabulary"], model=content["model"],
+        training=_settings(TrainingSettings, content["training"], path, "training"),
+        augmentation=_settings(Augmentation, augmentation, path, "augmentation"),
+    )

@@ -1,0 +1,187 @@
+"""From a manifest to a model folder: preparing, counting, resuming, exporting."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+import soundfile
+import torch
+import yaml
+
+from tandem_training import data
+from tandem_training.data import Cache, Clip, ManifestError, prepare, read_manifest
+from tandem_training.evaluate import WordErrors, ctc_greedy, evaluate
+from tandem_training.export import export_run, load_model
+from tandem_training.recipe import RecipeError, load_recipe
+from tandem_training.train import Run, count_infeasible
+from tandem_training.vocabulary import Vocabulary
+
+RECIPE = {
+    "name": "tiny", "seed": 3, "data": {"train": ["train"], "dev": "dev", "noise": "noise"},
+    "vocabulary": {"kind": "subwords", "size": 36},
+    "model": {
+        "subsampling": {"channels": 2},
+        "encoder": {
+            "dimension": 8, "chunkFrames": 4, "leftChunks": 2,
+            "blocks": [{"type": "convolution", "feedForward": 8, "kernel": 3}, {"type": "attention", "feedForward": 8, "kernel": 3, "heads": 2}],
+            "exits": [{"afterBlock": 1, "head": "linear"}, {"afterBlock": 2, "head": "linear"}],
+        },
+        "secondEncoder": {"dimension": 8, "blocks": [{"type": "attention", "feedForward": 8, "kernel": 3, "heads": 2}]},
+        "transducer": {"context": 2, "embedding": 4, "joiner": 6},
+    },
+    "training": {
+        "steps": 12, "batchSeconds": 6, "learningRate": 0.003, "warmupSteps": 4, "dropout": 0.1, "threads": 1,
+        "concatenation": {"belowSeconds": 1.0, "alone": 0.3, "seconds": [1.0, 2.0]},
+    },
+    "augmentation": {
+        "speedProbability": 0.5, "noiseProbability": 0.5, "gainDecibels": [-6, 6], "telephoneProbability": 0.3,
+        "frequencyMasks": 1, "timeMasks": 1,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with a manifest of hums at several sample rates, its cache and a recipe."""
+    folder = tmp_path_factory.mktemp("world")
+    generator = numpy.random.default_rng(0)
+    lines = ["path\tset\tsplit\tspeaker\tseconds\ttext"]
+    words = ["YES", "NO", "HELLO THERE", "IT'S ON"]
+    for number in range(24):
+        rate, seconds = [8000, 16000, 22050, 48000][number % 4], 0.5 + 0.05 * number
+        time = numpy.arange(int(rate * seconds)) / rate
+        wave = 0.3 * numpy.sin(2 * math.pi * 200 * (1 + number % 4) * time) + 0.01 * generator.standard_normal(time.size)
+        soundfile.write(folder / f"{number}.wav", wave, rate)
+        split = "dev" if number >= 20 else "train"
+        lines.append(f"{number}.wav\thums\t{split}\t{number % 5}\t{seconds:.2f}\t{words[number % 4]}")
+    (folder / "broken.wav").write_bytes(b"this is no audio")
+    lines.append("broken.wav\thums\ttrain\t0\t1.0\tYES")
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "noise.tsv").write_text("path\n0.wav\n1.wav\n")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    recordings = read_manifest(folder / "manifest.tsv")
+    for split in ("train", "dev"):
+        _, complaints = prepare([item for item in recordings if item.split == split], folder / "cache", split, 1)
+        assert [("broken.wav" in complaint) for complaint in complaints] == ([True] if split == "train" else [])
+    prepare(read_manifest(folder / "noise.tsv", needs_text=False), folder / "cache", "noise", 1)
+    return folder
+
+
+def test_cache_is_sixteen_kilohertz(world):
+    cache = Cache(world / "cache", "train")
+    assert len(cache.clips) == 20
+    for number, clip in enumerate(cache.clips):
+        assert abs(clip.samples - 16000 * (0.5 + 0.05 * number)) < 3
+        spectrum = numpy.abs(numpy.fft.rfft(cache.samples(clip)))
+        assert abs(spectrum.argmax() * 16000 / clip.samples - 200 * (1 + number % 4)) < 3
+
+
+def test_manifest_errors_name_the_line(tmp_path):
+    (tmp_path / "manifest.tsv").write_text("path\tsplit\ttext\na.wav\ttrain\tlower case\n")
+    with pytest.raises(ManifestError, match=r"manifest.tsv:2.*lower case"):
+        read_manifest(tmp_path / "manifest.tsv")
+    (tmp_path / "manifest.tsv").write_text("path\ttext\n")
+    with pytest.raises(ManifestError, match="split"):
+        read_manifest(tmp_path / "manifest.tsv")
+
+
+def test_recipe_errors_name_the_key(tmp_path):
+    recipe = {**RECIPE, "training": {"steps": 3, "learnRate": 1.0}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.raises(RecipeError, match="learnRate"):
+        load_recipe(tmp_path / "recipe.yaml")
+
+
+def test_infeasible_clips_are_counted(world):
+    cache = Cache(world / "cache", "train")
+    vocabulary = Vocabulary.characters()
+    settings = load_recipe(world / "recipe.yaml").model_settings(len(vocabulary)).features
+    assert count_infeasible([cache], vocabulary, settings) == []
+    # 0.5 s and the tail make 17 encoder frames; "▁MISSISSIPPI" needs 12 + 3 of them, said twice 30.
+    cache.clips = [Clip("long", "", "", "MISSISSIPPI MISSISSIPPI", 0, 8000), Clip("short", "", "", "MISSISSIPPI", 0, 8000)]
+    assert count_infeasible([cache], vocabulary, settings) == ["long"]
+
+
+def test_every_clip_is_used_once_an_epoch(world):
+    cache = Cache(world / "cache", "train")
+    items = data.epoch_items(cache.clips, random.Random(1), RECIPE["training"]["concatenation"])
+    assert any(len(item.clips) > 1 for item in items)
+    batches = data.batches_by_length(items, 6.0, 3200, random.Random(2))
+    used = [clip.path for batch in batches for item in batch for clip in item.clips]
+    assert sorted(used) == sorted(clip.path for clip in cache.clips)
+    assert all(len(batch) == 1 or len(batch) * max(item.samples + 3200 for item in batch) <= 6 * 16000 for batch in batches)
+
+
+def losses(world, folder):
+    return [record["total"] for record in map(json.loads, (folder / "log.jsonl").read_text().splitlines()) if "total" in record]
+
+
+def test_a_resumed_run_is_the_uninterrupted_run(world, tmp_path):
+    recipe = load_recipe(world / "recipe.yaml")
+    whole = Run(recipe, world / "cache", tmp_path / "whole")
+    whole.train(12, log_every=1)
+    first = Run(recipe, world / "cache", tmp_path / "halves")
+    steps = first.train_step
+    first.train_step = lambda batch, _: steps(batch, 12)  # the schedule of the whole run
+    first.train(5, log_every=1)
+    second = Run(recipe, world / "cache", tmp_path / "halves")
+    assert second.step == 5
+    second.train(12, log_every=1)
+    assert losses(world, tmp_path / "halves") == losses(world, tmp_path / "whole")
+    for name, value in whole.average.items():
+        assert torch.equal(value, second.average[name]), name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_export_and_load(world, tmp_path, dtype):
+    recipe = load_recipe(world / "recipe.yaml")
+    run = Run(recipe, world / "cache", tmp_path / "run")
+    run.train(2)
+    export_run(recipe, tmp_path / "run", tmp_path / "model", dtype)
+    model, vocabulary = load_model(tmp_path / "model")
+    assert vocabulary.tokens == run.vocabulary.tokens
+    tolerance = {"float32": 0.0, "float16": 1e-3, "bfloat16": 8e-3}[dtype]
+    for name, value in run.averaged().state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=tolerance, atol=tolerance * 1e-2)
+    assert torch.equal(model.features.mean, run.model.features.mean)
+    paths = evaluate(model, vocabulary, run.dev, run.dev.clips).rates()
+    assert set(paths) == {"exit1", "exit2", "second-ctc", "transducer"} and set(paths["exit1"]) == {"hums", "all"}
+    (tmp_path / "model" / "device.safetensors").write_bytes(b"x")
+    with pytest.raises(ValueError, match="device.safetensors"):
+        load_model(tmp_path / "model")
+
+
+def test_vocabulary_alone_encodes(tmp_path):
+    from collections import Counter
+
+    vocabulary = Vocabulary.subwords(Counter({"THE": 9, "THEN": 5, "THAT'S": 3}), 34)
+    vocabulary.save(tmp_path / "vocabulary.json")
+    loaded = Vocabulary.load(tmp_path / "vocabulary.json")
+    assert loaded.encode("THE THEN") == vocabulary.encode("THE THEN")
+    assert "▁THE" in vocabulary.tokens and vocabulary.encode("THE") == [vocabulary.index["▁THE"]]
+    assert loaded.decode(loaded.encode("THAT'S THE QUIZ")) == "THAT'S THE QUIZ"
+    with pytest.raises(ValueError, match="É"):
+        loaded.encode("CAFÉ")
+
+
+def test_word_errors():
+    errors = WordErrors()
+    errors.add("A B C D".split(), "A X C D E".split())
+    errors.add("A B".split(), [])
+    assert (errors.substitutions, errors.insertions, errors.deletions, errors.words) == (1, 1, 2, 6)
+
+
+def test_ctc_greedy_merges_repeats():
+    logits = torch.nn.functional.one_hot(torch.tensor([0, 1, 1, 0, 1, 2, 2, 0, 3]), 4).float()
+    assert ctc_greedy(logits, 8) == [1, 1, 2]
+
+
+def test_errors_on_the_command_line(world):
+    command = [sys.executable, "-m", "tandem_training", "train", "--recipe", str(world / "recipe.yaml"), "--cache", str(world / "nowhere"), "--run", str(world / "run")]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    assert finished.returncode == 1 and "prepare" in finished.stderr and "Traceback" not in finished.stderr
