@@ -4,7 +4,7 @@
 SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 BIN = .build/release
 
-.PHONY: demo test build setup format lint clean
+.PHONY: demo test test-training build setup format lint clean
 
 demo: build
 	Scripts/demo.sh $(BIN)
@@ -12,6 +12,12 @@ demo: build
 test: setup
 	swift build $(SWIFT_FLAGS) --build-tests
 	swift test $(SWIFT_FLAGS) --skip-build
+
+# The training package's tests: makes a virtual environment with PyTorch (5 GB) in .venv.
+test-training:
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --editable 'Training[test]'
+	cd Training && ../.venv/bin/python -m pytest -q
 
 build: setup
 	swift build $(SWIFT_FLAGS)

@@ -160,9 +160,10 @@ let package = Package(
     .testTarget(name: "OffloadTests", dependencies: ["Offload"], swiftSettings: swift6),
     .testTarget(
       name: "DecisionLogTests",
-      dependencies: ["DecisionLog", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: ["DecisionLog", "Offload", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: swift6),
-    .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swift6),
+    .testTarget(
+      name: "SettingsTests", dependencies: ["Settings", "Offload"], swiftSettings: swift6),
     .testTarget(
       name: "ProtocolTests",
       dependencies: [
@@ -178,6 +179,7 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",
       dependencies: ["TandemDevice", "TandemEdge", "Evaluation", "DecisionLog", "Settings"],

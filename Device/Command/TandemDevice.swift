@@ -25,7 +25,7 @@ struct TandemDeviceCommand: AsyncParsableCommand {
       What was decided, and why:
         tandem-device decisions summary
       """,
-    subcommands: [Transcribe.self, Decisions.self, Describe.self])
+    subcommands: [Transcribe.self, Decisions.self, Describe.self, RecordPackets.self])
 
   /// The settings' flags are taken out first, so that every key of Config/device.yaml is a flag.
   static func main() async {

@@ -3,6 +3,7 @@ import Audio
 import DecisionLog
 import Evaluation
 import Foundation
+import Logging
 import Settings
 import TandemDevice
 
@@ -43,13 +44,7 @@ struct Transcribe: AsyncParsableCommand {
       let inputs = try self.inputs()
       let logger = makeLogger(settings.logLevel)
       let recognizer = try DeviceRecognizer(settings: settings, log: logger)
-      let log = try settings.decisionLog.map { path in
-        try DecisionLog(path: path, storeTranscripts: settings.storeTranscripts) { loss in
-          logger.error(
-            "decision log: rows lost",
-            metadata: ["count": "\(loss.count)", "why": "\(loss.latestReason ?? "unknown")"])
-        }
-      }
+      let log = openLog(settings, logger)
       let printer = TranscriptPrinter(
         format: format, hasReferences: manifest != nil,
         nameWidth: min(40, inputs.map { ($0.path as NSString).lastPathComponent.count }.max() ?? 10)
@@ -90,6 +85,21 @@ struct Transcribe: AsyncParsableCommand {
         complain("\(losses.count) rows of the decision log were lost: \(losses.latestReason ?? "")")
       }
       if failed > 0 { throw ExitCode(ExitStatus.data.rawValue) }
+    }
+  }
+
+  /// Recognition comes first: a log that cannot be opened is reported, and nothing is logged.
+  private func openLog(_ settings: DeviceSettings, _ logger: Logger) -> DecisionLog? {
+    guard let path = settings.decisionLog else { return nil }
+    do {
+      return try DecisionLog(path: path, storeTranscripts: settings.storeTranscripts) { loss in
+        logger.error(
+          "decision log: rows lost",
+          metadata: ["count": "\(loss.count)", "why": "\(loss.latestReason ?? "unknown")"])
+      }
+    } catch {
+      complain("\(error); going on without a decision log")
+      return nil
     }
   }
 

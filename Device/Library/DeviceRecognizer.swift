@@ -292,7 +292,8 @@ public final class DeviceRecognizer: Sendable {
       latency: latency, blocksDone: blocksDone, exitsDone: results.count, bytesSent: sent,
       bytesReceived: received,
       transferSeconds: answer == nil ? 0 : max(0, latency - (server ?? 0)),
-      serverSeconds: answer?.serverComputeSeconds ?? 0)
+      serverSeconds: answer?.serverComputeSeconds ?? 0,
+      expectedErrors: expectedErrors(decisions.last, local: answer == nil ? local : nil))
     return Recognition(
       id: utterance.id, text: answer?.text ?? local?.hypothesis.text ?? "",
       origin: answer != nil ? .edge : local.map { .exit($0.evidence.exit) } ?? .none,
@@ -304,6 +305,14 @@ public final class DeviceRecognizer: Sendable {
       edge: evidence.edge, serverQueueSeconds: answer?.serverQueueSeconds,
       serverComputeSeconds: answer?.serverComputeSeconds,
       actualCost: costs.actualCost(use, model: shape, utteranceSeconds: utterance.seconds))
+  }
+
+  /// The errors to expect of the transcript that was given: the edge's as it was predicted, or the
+  /// exit's whose transcript it is. Both sides of the log's comparison then hold the same item.
+  private func expectedErrors(_ decision: Decision?, local: LocalPass.ExitResult?) -> Double? {
+    guard let local else { return decision?.predictedCost?.expectedErrors }
+    let stop = Action.stop(exit: local.evidence.exit)
+    return decision?.predictions.first { $0.action == stop }?.cost.expectedErrors
   }
 
   /// Ends the connection to the edge, if there is one.

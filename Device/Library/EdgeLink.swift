@@ -1,4 +1,4 @@
-import Crypto
+import Conformer
 import FeatureCodec
 import Foundation
 import GRPCCore
@@ -20,6 +20,39 @@ public struct OffloadRequest: Sendable {
   public var utteranceID: [UInt8]
   /// Seconds from now.
   public var deadline: Double
+
+  init(
+    splitLayer: Int, codec: FeatureCodec, features: [Float], dimension: Int, framesPerPacket: Int,
+    modelFingerprint: [UInt8], utteranceID: [UInt8], deadline: Double
+  ) {
+    self.splitLayer = splitLayer
+    self.codec = codec
+    self.features = features
+    self.dimension = dimension
+    self.framesPerPacket = framesPerPacket
+    self.modelFingerprint = modelFingerprint
+    self.utteranceID = utteranceID
+    self.deadline = deadline
+  }
+
+  /// - Parameters:
+  ///   - features: `[n, dimension]` of `splitLayer`, as `UtteranceEncoder.frames(at:)` gives them.
+  ///   - packetDuration: seconds of features in a packet.
+  ///   - utteranceID: 16 bytes; nil: random ones.
+  ///   - deadline: seconds that the edge may take.
+  public init(
+    model: Model, splitLayer: Int, codec: FeatureCodec, features: [Float],
+    packetDuration: Double = 0.32, utteranceID: [UInt8]? = nil, deadline: Double
+  ) {
+    self.init(
+      splitLayer: splitLayer, codec: codec, features: features, dimension: model.dimension,
+      framesPerPacket: Packetiser.framesPerPacket(
+        duration: packetDuration, framesPerSecond: model.framesPerSecond),
+      modelFingerprint: bytes(hexadecimal: model.fingerprint),
+      utteranceID: utteranceID
+        ?? (0..<ProtocolLimits.utteranceIDBytes).map { _ in .random(in: 0...255) },
+      deadline: deadline)
+  }
 }
 
 /// What the edge answered, with what it cost to ask.
@@ -76,6 +109,8 @@ public actor EdgeLink {
   private var connection: Connection?
   private var attempt: Task<Connection, any Error>?
   private var lastFailure = "no attempt yet"
+  /// Of the connections that have ended: an utterance whose connection broke has shipped its bytes.
+  private var endedTraffic = (sent: 0, received: 0)
   private nonisolated let estimates = Mutex((link: LinkEstimator(), edge: EdgeEstimator()))
   private nonisolated let epoch = ContinuousClock.now
 
@@ -108,10 +143,12 @@ public actor EdgeLink {
     estimates.withLock { $0.edge.estimate(at: time) }
   }
 
-  /// Bytes on the wire so far on the present connection: sent, received.
+  /// Bytes on the wire so far, over all connections that were made: sent, received.
   public var traffic: (sent: Int, received: Int) {
-    guard let traffic = connection?.transport.traffic else { return (0, 0) }
-    return (Int(traffic.bytesSent), Int(traffic.bytesReceived))
+    guard let traffic = connection?.transport.traffic else { return endedTraffic }
+    return (
+      endedTraffic.sent + Int(traffic.bytesSent), endedTraffic.received + Int(traffic.bytesReceived)
+    )
   }
 
   /// Connects in the background if there is no connection and it is time to try. Never throws:
@@ -158,7 +195,7 @@ public actor EdgeLink {
       let runner = Task {
         // Ends with the connection; why it ended is what the calls' errors say.
         do { try await client.runConnections() } catch {}
-        await self.ended(transport)
+        self.ended(transport)
       }
       return Connection(transport: transport, client: client, runner: runner)
     }
@@ -202,6 +239,7 @@ public actor EdgeLink {
 
   private func ended(_ transport: SecureClientTransport) {
     guard connection?.transport === transport else { return }
+    endedTraffic = traffic
     connection = nil
     guard state.phase != .closed else { return }
     state.failed(at: time, jitter: .random(in: 0...1))
@@ -232,64 +270,23 @@ public actor EdgeLink {
   /// - Throws: `OffloadFailure`; `FeatureCodecError` when a feature is not finite.
   public func recognize(_ request: OffloadRequest) async throws -> OffloadAnswer {
     let connection = try await connected()
-    var packetiser = try Packetiser(
-      encoder: FeatureEncoder(codec: request.codec, dimension: request.dimension),
-      framesPerPacket: request.framesPerPacket)
-    var packets = try packetiser.append(request.features)
-    if let last = try packetiser.finish() { packets.append(last) }
-    var checksum = SHA256()
-    for packet in packets { checksum.update(data: packet.payload) }
-    let digest = Data(checksum.finalize())
-    let frames = packets.reduce(0) { $0 + $1.frameCount }
-    let payloadBytes = packets.reduce(0) { $0 + $1.payload.count }
-    let codecFingerprint = Data(Self.codecFingerprint)
-
+    let packets = try UtterancePackets(request)
     let progress = Progress(began: time)
     var options = CallOptions.defaults
     options.timeout = .milliseconds(max(1, Int64(request.deadline * 1_000)))
     do {
       return try await Tandem_V1_Tandem.Client(wrapping: connection.client).recognize(
         options: options
-      ) { [packets] writer in
-        try await writer.write(
-          .with {
-            $0.start = .with {
-              $0.protocolVersion = ProtocolLimits.version
-              $0.modelFingerprint = Data(request.modelFingerprint)
-              $0.codecFingerprint = codecFingerprint
-              $0.splitLayer = UInt32(request.splitLayer)
-              $0.codec = UInt32(request.codec.index)
-              $0.featureDimension = UInt32(request.dimension)
-              $0.utteranceID = Data(request.utteranceID)
-              $0.deadlineMilliseconds = UInt32(max(1, min(request.deadline * 1_000, 300_000)))
-              $0.framesPerPacket = UInt32(request.framesPerPacket)
-            }
-          })
-        for packet in packets {
-          try await writer.write(
-            .with {
-              $0.features = .with {
-                $0.firstFrame = UInt32(packet.firstFrame)
-                $0.frameCount = UInt32(packet.frameCount)
-                $0.payload = Data(packet.payload)
-              }
-            })
-        }
-        try await writer.write(
-          .with {
-            $0.end = .with {
-              $0.totalFrames = UInt32(frames)
-              $0.checksum = digest
-            }
-          })
+      ) { writer in
+        for packet in packets.all { try await writer.write(packet) }
       } onResponse: { response in
         var answer: OffloadAnswer?
         for try await message in response.messages {
           switch message.kind {
           case .accepted(let accepted):
             self.accepted(accepted, progress)
-          case .acknowledged(let acknowledged) where acknowledged.frames == UInt32(frames):
-            self.acknowledged(bytes: payloadBytes, progress)
+          case .acknowledged(let acknowledged) where acknowledged.frames == UInt32(packets.frames):
+            self.acknowledged(bytes: packets.payloadBytes, progress)
           case .final(let final):
             answer = OffloadAnswer(
               text: final.text, confidence: Double(final.confidence),
@@ -307,12 +304,14 @@ public actor EdgeLink {
       }
     } catch {
       let found = failure(error, connection)
-      if case .lost = found { connection.client.beginGracefulShutdown() }
+      if case .lost = found {
+        connection.client.beginGracefulShutdown()
+        // At once, not when the connection's end is noticed: the next utterance makes a new one.
+        ended(connection.transport)
+      }
       throw found
     }
   }
-
-  private static let codecFingerprint = bytes(hexadecimal: FeatureCodec.fingerprint)
 
   /// Times of one utterance's stream, kept by its two halves.
   private final class Progress: Sendable {
@@ -344,6 +343,7 @@ public actor EdgeLink {
     state.close()
     attempt?.cancel()
     guard let connection else { return }
+    endedTraffic = traffic
     self.connection = nil
     connection.client.beginGracefulShutdown()
     await connection.runner.value

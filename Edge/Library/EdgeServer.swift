@@ -73,13 +73,6 @@ public final class EdgeServer: Service {
       ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
     pool = InferencePool(
       threads: threads, queueLimit: configuration.queueLimit, name: "edge-inference")
-    service = EdgeService(
-      recognizer: recognizer,
-      offer: EdgeOffer(
-        model: model, maximumPackets: configuration.maximumPackets,
-        maximumSeconds: configuration.maximumSeconds, maximumBytes: configuration.maximumBytes),
-      pool: pool, maximumStreams: configuration.maximumStreams,
-      streamIdle: configuration.streamIdle, log: log)
     let tls = try TLSContext(.server, configuration.tls)
     var transportConfiguration = SecureServerConfiguration(logger: log)
     transportConfiguration.maximumMessageBytes = min(
@@ -88,6 +81,15 @@ public final class EdgeServer: Service {
     transport = try SecureServerTransport.make(
       host: configuration.host, port: configuration.port, tls: tls,
       configuration: transportConfiguration)
+    let peers = transport.peers
+    service = EdgeService(
+      recognizer: recognizer,
+      offer: EdgeOffer(
+        model: model, maximumPackets: configuration.maximumPackets,
+        maximumSeconds: configuration.maximumSeconds, maximumBytes: configuration.maximumBytes),
+      pool: pool, maximumStreams: configuration.maximumStreams,
+      streamIdle: configuration.streamIdle,
+      identify: { peers.identity(of: $0)?.commonName }, log: log)
     server = GRPCServer(transport: transport, services: [service])
   }
 

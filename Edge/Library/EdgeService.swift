@@ -20,20 +20,24 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
   private let pool: InferencePool
   private let maximumStreams: Int
   private let streamIdle: Duration
+  private let identify: @Sendable (ServerContext) -> String?
   private let log: Logger
   private let streams = Mutex(0)
   private let wait = Mutex(WaitEstimate())
   private let draining = Atomic<Bool>(false)
 
+  /// - Parameter identify: whose certificate is behind a call, for the log.
   public init(
     recognizer: EdgeRecognizer, offer: EdgeOffer, pool: InferencePool, maximumStreams: Int,
-    streamIdle: Duration, log: Logger
+    streamIdle: Duration, identify: @escaping @Sendable (ServerContext) -> String? = { _ in nil },
+    log: Logger
   ) {
     self.recognizer = recognizer
     self.offer = offer
     self.pool = pool
     self.maximumStreams = maximumStreams
     self.streamIdle = streamIdle
+    self.identify = identify
     self.log = log
   }
 
@@ -87,12 +91,15 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
       try admit()
       defer { streams.withLock { $0 -= 1 } }
       try await watched(context) { deadline in
-        try await self.serve(request, response, deadline)
+        try await self.serve(request, response, deadline, device: self.identify(context))
       }
     } catch let refused as Tandem_V1_Refused {
       log.info(
         "utterance refused",
-        metadata: ["reason": "\(refused.reason)", "message": "\(refused.message)"])
+        metadata: [
+          "device": "\(identify(context) ?? "unknown")", "reason": "\(refused.reason)",
+          "message": "\(refused.message)",
+        ])
       throw refused.statusError
     }
   }
@@ -139,7 +146,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
 
   private func serve(
     _ request: RPCAsyncSequence<Tandem_V1_Packet, any Error>,
-    _ response: RPCWriter<Tandem_V1_Answer>, _ deadline: Deadline
+    _ response: RPCWriter<Tandem_V1_Answer>, _ deadline: Deadline, device: String?
   ) async throws {
     let clock = ContinuousClock()
     var reception = UtteranceReception(offer: offer)
@@ -208,7 +215,8 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
     log.debug(
       "utterance answered",
       metadata: [
-        "splitLayer": "\(beginning.splitLayer)", "codec": "\(beginning.codec.name)",
+        "device": "\(device ?? "unknown")", "splitLayer": "\(beginning.splitLayer)",
+        "codec": "\(beginning.codec.name)",
         "frames": "\(features.count / offer.dimension)",
         "computeMilliseconds": "\(started.duration(to: ended).seconds * 1_000)",
       ])

@@ -17,7 +17,7 @@ public struct DecisionSummary: Hashable, Codable, Sendable {
   public var answerSeconds: Percentiles?
   public var bytesSent: Int
   public var bytesReceived: Int
-  /// Mean predicted cost (of the last decision's action) in cost units, over rows that hold both costs.
+  /// Mean predicted cost of an utterance in cost units, over rows that hold both costs.
   public var meanPredictedCost: Double?
   /// Mean actual cost over the same rows.
   public var meanActualCost: Double?

@@ -16,15 +16,15 @@ enum RowWriter {
     throws
   {
     let last = record.decisions.last
-    let predicted = last?.predictedCost
+    let chain = DecisionChain(record.decisions)
     let arguments: [(any DatabaseValueConvertible)?] = [
       record.id, record.startTime.timeIntervalSince1970, record.durationSeconds,
       record.signalToNoise,
       try StoredDecision.encode(record.exits), try StoredDecision.encode(record.link),
       try StoredDecision.encode(record.edge), try StoredDecision.encode(last?.predictions ?? []),
       try StoredDecision.encode(record.decisions), record.policy,
-      last?.reason.code ?? "no-decision", last?.action.isOffload ?? false, predicted?.total,
-      predicted?.latency, record.bytesSent, record.bytesReceived, record.times.answer,
+      last?.reason.code ?? "no-decision", last?.action.isOffload ?? false, chain.predictedTotal,
+      chain.predictedLatency, record.bytesSent, record.bytesReceived, record.times.answer,
       try StoredDecision.encode(record.times), record.actualCost?.total,
       try record.actualCost.map { try StoredDecision.encode($0) }, record.origin.description,
       record.fallbackReason?.rawValue, record.modelFingerprint, record.deviceClass.rawValue,

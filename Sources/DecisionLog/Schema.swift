@@ -30,8 +30,8 @@ enum Schema {
             policy TEXT NOT NULL,
             reason TEXT NOT NULL,             -- Reason.code of the last decision
             offloaded INTEGER NOT NULL,       -- 1 if the last decision was to offload
-            predictedTotal REAL,              -- predicted cost of the last decision's action
-            predictedLatency REAL,
+            predictedTotal REAL,              -- DecisionChain.predictedTotal
+            predictedLatency REAL,            -- DecisionChain.predictedLatency
             bytesSent INTEGER NOT NULL,
             bytesReceived INTEGER NOT NULL,
             answerSeconds REAL NOT NULL,

@@ -25,8 +25,9 @@ public struct StoredDecision: Sendable, Hashable, Codable, FetchableRecord {
   /// `Reason.code` of the last decision.
   public var reason: String
   public var offloaded: Bool
-  /// Predicted cost of the last decision's action, in cost units.
+  /// Predicted cost of the whole utterance along its decisions, in cost units.
   public var predictedTotal: Double?
+  /// Predicted seconds to the answer along the decisions.
   public var predictedLatency: Double?
   public var bytesSent: Int
   public var bytesReceived: Int

@@ -18,7 +18,7 @@ extension CostSettings {
     marked "assumed" has no measurement behind it: measure your device and change it.
     """
 
-  private static let positive = SettingKind.number(0.000_001...1_000_000)
+  private static let positive = SettingKind.number(0.001...1_000_000)
   private static let notNegative = SettingKind.number(0...1_000_000)
   private static let standard = CostModel.standard
 

@@ -86,4 +86,16 @@ public struct DeviceSettings: Sendable {
     guard let costs else { return .standard }
     return try CostSettings.load(SettingsFile(path: costs))
   }
+
+  /// The policy in force.
+  /// - Parameter calibration: the model's.
+  /// - Throws: `SettingsError` for the costs file.
+  public func makePolicy(calibration: Calibration) throws -> any Policy {
+    try PolicyRegistry.policy(
+      named: policy,
+      settings: PolicySettings(
+        costs: CostPredictor(model: costModel(), deviceClass: deviceClass),
+        calibration: calibration, criterion: criterion, offloadAfterExit: offloadAfterExit,
+        splitLayer: splitLayer, codec: codec.index, packetDuration: packetDuration))
+  }
 }

@@ -31,7 +31,8 @@ import Testing
     #expect(try row.actualCost() == record.actualCost)
     #expect(row.reason == "not-confident")
     #expect(row.offloaded)
-    #expect(row.predictedTotal == record.decisions.last?.predictedCost?.total)
+    #expect(row.predictedTotal == DecisionChain(record.decisions).predictedTotal)
+    #expect(row.predictedTotal != nil)
     #expect(row.origin == "exit 2")
     #expect(DecisionRecord.Origin(stored: row.origin) == .exit(2))
     #expect(row.fallbackReason == "deadline")
@@ -198,17 +199,29 @@ import Testing
   @Test func recordingReturnsAtOnceWhileTheFileIsLocked() async throws {
     let path = folder.file("log.sqlite")
     let log = try DecisionLog(path: path)
-    let other = try DatabaseQueue(path: path)
-    try other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+    let other = try Self.locked(path)
     let elapsed = ContinuousClock().measure {
       for index in 0..<20 { log.record(Fixtures.record("u\(index)")) }
     }
     // The lock is held: had `record` waited for it, this would be two seconds and more.
     #expect(elapsed < .seconds(1))
-    try other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+    try Self.unlock(other)
     await log.flush()
     #expect(log.losses.count == 0)
     #expect(try DecisionLogReader(path: path).list().count == 20)
+  }
+
+  /// A second process that holds the write lock.
+  static func locked(_ path: String) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.allowsUnsafeTransactions = true
+    let other = try DatabaseQueue(path: path, configuration: configuration)
+    try other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+    return other
+  }
+
+  static func unlock(_ other: DatabaseQueue) throws {
+    try other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
   }
 
   @Test func aFullQueueLosesRows() async throws {

@@ -65,9 +65,17 @@ import Testing
   @Test(arguments: 0..<20) func acceptedUtterancesSatisfyTheRule(seed: Int) throws {
     let samples = Self.samples(seed: UInt64(seed))
     let fit = ThresholdFit()
+    var gone: Set<String> = []
     for entry in fit.fitThresholds(samples: samples, criterion: .frameEntropy, manifest: "dev") {
-      let threshold = try #require(entry.threshold)
-      let accepted = samples.filter { $0.exit == entry.exit && $0.confidence <= threshold }
+      guard let threshold = entry.threshold else {
+        // Exit 1 always has sure utterances; what is left for exit 2 may be too hard for it.
+        #expect(entry.exit == 2 && entry.accepted == 0)
+        continue
+      }
+      let reaching = samples.filter { $0.exit == entry.exit && !gone.contains($0.utterance) }
+      let accepted = reaching.filter { $0.confidence <= threshold }
+      gone.formUnion(accepted.map(\.utterance))
+      #expect(entry.reached == reaching.count)
       let errors = accepted.reduce(0) { $0 + $1.wordErrors }
       let edge = accepted.reduce(0) { $0 + $1.edgeWordErrors }
       let words = accepted.reduce(0) { $0 + $1.referenceWords }
@@ -82,7 +90,9 @@ import Testing
   }
 
   @Test(arguments: 0..<20) func moreToleranceNeverMakesAThresholdStricter(seed: Int) {
-    let samples = Self.samples(seed: UInt64(seed))
+    // Each exit by itself: what reaches it stays the same.
+    let exit = 1 + seed % 2
+    let samples = Self.samples(seed: UInt64(seed)).filter { $0.exit == exit }
     func thresholds(_ tolerance: Double, _ allowance: Double) -> [Double] {
       ThresholdFit(tolerance: tolerance, allowance: allowance, minimumAccepted: 5)
         .fitThresholds(samples: samples, criterion: .frameEntropy, manifest: "")
@@ -150,19 +160,23 @@ import Testing
     #expect(ErrorRateCurve.empty.errorRate(at: 0.1, criterion: .frameEntropy) == nil)
   }
 
-  @Test func theCascadeAnswersEveryUtteranceOnce() throws {
-    let samples = Self.samples(seed: 8)
-    let entries = ThresholdFit().fitThresholds(
-      samples: samples, criterion: .frameEntropy, manifest: "")
+  /// What the fit promises of the cascade as a whole.
+  @Test(arguments: 0..<20) func theCascadeKeepsTheRule(seed: Int) throws {
+    let samples = Self.samples(seed: UInt64(seed))
+    let fit = ThresholdFit()
+    let entries = fit.fitThresholds(samples: samples, criterion: .frameEntropy, manifest: "")
     let outcome = CascadeOutcome(
       samples: samples, calibration: Calibration(entries: entries), criterion: .frameEntropy)
-    #expect(outcome.answeredByEdge + outcome.answeredByExit.values.reduce(0, +) == 400)
-    #expect((outcome.answeredByExit[1] ?? 0) == entries[0].accepted)
     let edgeOnly = CascadeOutcome(
       samples: samples, calibration: .empty, criterion: .frameEntropy)
+    #expect(outcome.answeredByEdge + outcome.answeredByExit.values.reduce(0, +) == 400)
+    #expect(outcome.answeredByExit[1] == entries[0].accepted)
+    #expect(outcome.answeredByExit[2] ?? 0 == entries[1].accepted)
     #expect(edgeOnly.offloadRate == 1)
     #expect(try #require(outcome.offloadRate) < 1)
-    #expect(try #require(outcome.errorRate) < 1.3 * #require(edgeOnly.errorRate))
+    #expect(
+      try #require(outcome.errorRate)
+        <= #require(edgeOnly.errorRate) * (1 + fit.tolerance) + fit.allowance)
   }
 
   @Test func filesAreReadBackAsTheyWereWritten() throws {

@@ -116,6 +116,31 @@ import Testing
     #expect(abs(local.energy - 100 * (1e6 + 2 * block + 1e5) * 0.15e-9) < 1e-12)
   }
 
+  /// Along the chain, prediction and measurement are about the same thing.
+  @Test func aChainPredictsTheWholeUtterance() throws {
+    let policy = ConfidencePolicy(Fixtures.settings())
+    var exits: [ExitEvidence] = []
+    var decisions: [Decision] = []
+    for number in 0...4 {
+      if number > 0 { exits.append(Fixtures.exit(number, entropy: 0.5)) }
+      decisions.append(policy.decide(Fixtures.evidence(exits: exits)))
+    }
+    let chain = DecisionChain(decisions)
+    let last = try #require(decisions.last?.predictedCost)
+    #expect(decisions.last?.action.isOffload == true)
+    #expect(chain.expectedErrors == last.expectedErrors)
+    let latency = try #require(chain.predictedLatency)
+    let sent = 100 * 148 + 13 * 100
+    let use = MeasuredUse(
+      latency: latency, blocksDone: 8, exitsDone: 4, bytesSent: sent, bytesReceived: 600,
+      transferSeconds: Double(sent) * 8 / 2e6, serverSeconds: last.serverSeconds,
+      expectedErrors: chain.expectedErrors)
+    let actual = predictor.actualCost(use, model: Fixtures.shape, utteranceSeconds: 4)
+    #expect(try abs(#require(chain.predictedTotal) - actual.total) < 1e-9)
+    #expect(DecisionChain([]).predictedTotal == nil)
+    #expect(DecisionChain([]).predictedLatency == nil)
+  }
+
   @Test func blockOperationsMatchTheModules() {
     // d = 2, f = 4, K = 3: feed-forward 64, convolution 24 + 12, attention 32 + 4*2*5.
     #expect(

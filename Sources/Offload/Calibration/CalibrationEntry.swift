@@ -13,9 +13,11 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
   public var allowance: Double
   /// The data it was fitted on.
   public var manifest: String
-  /// Utterances it was fitted on.
+  /// Utterances in it: the error-rate curves are fitted on all of them.
   public var utterances: Int
-  /// How many of them the threshold accepts.
+  /// How many of them no earlier exit accepted: the threshold is fitted on these.
+  public var reached: Int
+  /// How many of these the threshold accepts.
   public var accepted: Int
   /// This exit's word error rate on the accepted ones; nil if there are none.
   public var acceptedErrorRate: Double?
@@ -31,6 +33,7 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
   public init(
     exit: Int, afterBlock: Int, criterion: ConfidenceCriterion, threshold: Double?,
     tolerance: Double = 0, allowance: Double = 0, manifest: String = "", utterances: Int = 0,
+    reached: Int = 0,
     accepted: Int = 0, acceptedErrorRate: Double? = nil, acceptedEdgeErrorRate: Double? = nil,
     errorRate: ErrorRateCurve = .empty, nextExitErrorRate: ErrorRateCurve = .empty,
     edgeErrorRate: ErrorRateCurve = .empty
@@ -43,6 +46,7 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
     self.allowance = allowance
     self.manifest = manifest
     self.utterances = utterances
+    self.reached = reached
     self.accepted = accepted
     self.acceptedErrorRate = acceptedErrorRate
     self.acceptedEdgeErrorRate = acceptedEdgeErrorRate

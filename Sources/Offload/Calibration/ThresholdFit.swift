@@ -9,10 +9,11 @@
 /// error at all, from being refused for a single slip. At least `minimumAccepted` utterances must be
 /// accepted, since on fewer any rate is chance; otherwise the exit gets no threshold and is never accepted.
 ///
-/// Each exit is fitted by itself on all utterances. So a threshold never depends on another exit's, an exit
-/// can be left out without fitting again, and a larger tolerance, a larger allowance or a smaller minimum
-/// never makes any threshold stricter. What the cascade of all thresholds does is measured by
-/// `CascadeOutcome`. Deterministic: the order of the samples does not matter.
+/// Exits are fitted in order, each on the utterances that no earlier exit accepts: those are what it meets
+/// in use, harder than the average. So the rule holds for the whole cascade: on the dev data it makes
+/// at most (1 + tolerance) times the edge's errors, plus allowance times the words. An exit's threshold
+/// never becomes stricter with a larger tolerance, a larger allowance or a smaller minimum, given the
+/// utterances that reach it. Deterministic: the order of the samples does not matter.
 public struct ThresholdFit: Hashable, Sendable {
   /// Relative excess over the edge's errors, at least 0.
   public var tolerance: Double
@@ -38,19 +39,28 @@ public struct ThresholdFit: Hashable, Sendable {
   ) -> [CalibrationEntry] {
     let byExit = Dictionary(grouping: samples, by: \.exit)
     let exits = byExit.keys.sorted()
+    var accepted: Set<String> = []
     return exits.enumerated().map { index, exit in
+      let all = byExit[exit] ?? []
+      let reaching = all.filter { !accepted.contains($0.utterance) }
       let next = index + 1 < exits.count ? byExit[exits[index + 1]] ?? [] : []
-      return entry(
-        exit: exit, samples: byExit[exit] ?? [], next: next, criterion: criterion,
+      let entry = entry(
+        exit: exit, samples: all, reaching: reaching, next: next, criterion: criterion,
         manifest: manifest)
+      if let threshold = entry.threshold {
+        for sample in reaching where criterion.accepts(sample.confidence, threshold: threshold) {
+          accepted.insert(sample.utterance)
+        }
+      }
+      return entry
     }
   }
 
   private func entry(
-    exit: Int, samples: [CalibrationSample], next: [CalibrationSample],
-    criterion: ConfidenceCriterion, manifest: String
+    exit: Int, samples: [CalibrationSample], reaching: [CalibrationSample],
+    next: [CalibrationSample], criterion: ConfidenceCriterion, manifest: String
   ) -> CalibrationEntry {
-    let best = loosest(samples, criterion: criterion)
+    let best = loosest(reaching, criterion: criterion)
     let errorsAtNext = Dictionary(
       next.map { ($0.utterance, $0.wordErrors) }, uniquingKeysWith: { first, _ in first })
 
@@ -66,7 +76,7 @@ public struct ThresholdFit: Hashable, Sendable {
     return CalibrationEntry(
       exit: exit, afterBlock: samples.first?.afterBlock ?? 0, criterion: criterion,
       threshold: best?.threshold, tolerance: tolerance, allowance: allowance, manifest: manifest,
-      utterances: samples.count, accepted: best?.accepted ?? 0,
+      utterances: samples.count, reached: reaching.count, accepted: best?.accepted ?? 0,
       acceptedErrorRate: best.map { Double($0.errors) / Double(max($0.words, 1)) },
       acceptedEdgeErrorRate: best.map { Double($0.edgeErrors) / Double(max($0.words, 1)) },
       errorRate: curve(\.wordErrors),

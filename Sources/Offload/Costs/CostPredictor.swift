@@ -94,6 +94,7 @@ public struct CostPredictor: Sendable {
   private func stopCost(errors: Double?) -> PredictedCost {
     PredictedCost(
       latency: 0, energy: 0, bytes: 0, serverSeconds: 0, expectedErrors: errors,
+      errorTotal: errorTotal(errors),
       total: total(latency: 0, energy: 0, bytes: 0, server: 0, errors: errors))
   }
 
@@ -109,6 +110,7 @@ public struct CostPredictor: Sendable {
     let energy = operations * device.joulesPerGigaoperation * 1e-9
     return PredictedCost(
       latency: latency, energy: energy, bytes: 0, serverSeconds: 0, expectedErrors: errors,
+      errorTotal: errorTotal(errors),
       total: total(latency: latency, energy: energy, bytes: 0, server: 0, errors: errors))
   }
 
@@ -141,7 +143,7 @@ public struct CostPredictor: Sendable {
     let bytes = sent + model.answerBytes
     return PredictedCost(
       latency: latency, energy: energy, bytes: bytes, serverSeconds: serverSeconds,
-      expectedErrors: errors,
+      expectedErrors: errors, errorTotal: errorTotal(errors),
       total: total(
         latency: latency, energy: energy, bytes: bytes,
         server: serverSeconds * (model.weights.serverSecond + evidence.edge.price), errors: errors))
@@ -151,11 +153,15 @@ public struct CostPredictor: Sendable {
     rate.map { $0 * model.wordsPerSecond * evidence.utteranceSeconds }
   }
 
+  private func errorTotal(_ errors: Double?) -> Double {
+    (errors ?? 0) * model.weights.wordError
+  }
+
   private func total(
     latency: Double, energy: Double, bytes: Double, server: Double, errors: Double?
   ) -> Double {
     let weights = model.weights
     return latency * weights.latencySecond + energy * weights.joule
-      + bytes * 1e-6 * weights.megabyte + server + (errors ?? 0) * weights.wordError
+      + bytes * 1e-6 * weights.megabyte + server + errorTotal(errors)
   }
 }

@@ -10,18 +10,21 @@ public struct PredictedCost: Hashable, Codable, Sendable {
   public var serverSeconds: Double
   /// Expected word errors in the transcript; nil if nothing is known of the exit's or edge's accuracy.
   public var expectedErrors: Double?
-  /// The weighted sum, in cost units; unknown errors count as 0.
+  /// What the expected errors add to `total`, in cost units; 0 if they are unknown.
+  public var errorTotal: Double
+  /// The weighted sum of all of it, in cost units.
   public var total: Double
 
   public init(
     latency: Double, energy: Double, bytes: Double, serverSeconds: Double, expectedErrors: Double?,
-    total: Double
+    errorTotal: Double, total: Double
   ) {
     self.latency = latency
     self.energy = energy
     self.bytes = bytes
     self.serverSeconds = serverSeconds
     self.expectedErrors = expectedErrors
+    self.errorTotal = errorTotal
     self.total = total
   }
 }

@@ -9,12 +9,12 @@ public struct ExitEvidence: Hashable, Codable, Sendable {
   /// (1/T) Σ_t -Σ_v P_t(v) ln P_t(v). A constant factor (some divide by the vocabulary's size) would only
   /// move the threshold. 0 when there are no frames.
   public var frameEntropy: Double
-  /// exp of the mean over frames of the log posterior of the best path:
-  /// exp((1/T) Σ_t max_v ln P_t(v)), in (0, 1]. 1 when there are no frames.
+  /// exp(ln P(tokens | audio) / (tokens + 1)), in [0, 1], P summed over all alignments by CTC's forward
+  /// algorithm. 0 when there are no frames.
   ///
-  /// The paper takes a softmax over the N best hypotheses' scores. With
-  /// CTC's greedy search there is one hypothesis, so we take its own posterior, and the mean a frame
-  /// instead of the sum, so that one threshold fits short and long utterances.
+  /// The paper takes a softmax over the N best hypotheses' scores. With CTC's greedy search there is one
+  /// hypothesis, whose own posterior CTC gives exactly; the root makes short and long transcripts
+  /// comparable, so that one threshold fits both.
   public var sentencePosterior: Double
   /// Tokens in the exit's transcript.
   public var tokenCount: Int

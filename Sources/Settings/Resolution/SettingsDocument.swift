@@ -1,3 +1,5 @@
+import Foundation
+
 /// Writes settings as nested YAML.
 public enum SettingsDocument {
   /// A file that documents every key and sets each to its default: how the files in `Config/` are made,
@@ -6,7 +8,8 @@ public enum SettingsDocument {
     comment(header, indent: "") + "\n"
       + write(keys: keys) { key in
         (
-          comment: key.documentation + " Takes \(key.kind.description).",
+          comment: key.documentation
+            + (key.kind == .string ? "" : " Takes \(key.kind.description)."),
           line: "\(key.defaultValue)"
         )
       }
@@ -35,12 +38,13 @@ public enum SettingsDocument {
     return text
   }
 
-  /// Wraps at 100 columns; empty lines in `words` are kept.
+  /// Wraps at 100 columns; an empty line in `words` separates paragraphs, other line ends do not count.
   private static func comment(_ words: String, indent: String) -> String {
     var text = ""
-    for paragraph in words.split(separator: "\n", omittingEmptySubsequences: false) {
+    for (index, paragraph) in words.components(separatedBy: "\n\n").enumerated() {
+      if index > 0 { text += "\(indent)#\n" }
       var line = "\(indent)#"
-      for word in paragraph.split(separator: " ") {
+      for word in paragraph.split(whereSeparator: \.isWhitespace) {
         if line.count + 1 + word.count > 100 {
           text += line + "\n"
           line = "\(indent)#"
