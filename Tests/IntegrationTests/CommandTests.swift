@@ -179,18 +179,47 @@ struct CommandTests {
       ])
   }
 
+  private func ready(_ edge: Programs.Running) async throws -> Int {
+    var port = 0
+    try await TestEdge.eventually("the edge is ready") {
+      let text = (try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? ""
+      port = Int(text.trimmingCharacters(in: .newlines)) ?? 0
+      return port > 0 || !edge.process.isRunning
+    }
+    #expect(port > 0, "\(edge.errors)")
+    return port
+  }
+
+  @Test("An edge that freezes costs one deadline, not one an utterance, and is found again")
+  func frozenEdge() async throws {
+    let edge = try serve(port: 0)
+    let port = try await ready(edge)
+    defer { kill(edge.process.processIdentifier, SIGKILL) }
+    let link = try TestEdge.link(port: port, connectTimeout: .seconds(1))
+    let device = try TestEdge.device(link) { $0.deadline = 4 }
+    let samples = Sound.bursts(seconds: 1)
+    try await TestEdge.eventually("the edge answers") {
+      try await device.recognize(samples).origin == .edge
+    }
+    // Its connections stay open and nothing comes, as when a cable is pulled.
+    kill(edge.process.processIdentifier, SIGSTOP)
+    let first = try await device.recognize(samples)
+    #expect(first.failure == .deadline, "\(first.reason)")
+    let second = try await device.recognize(samples)
+    #expect(second.failure == nil, "\(second.reason)")
+    #expect(second.decisions.last?.reason == .linkDown)
+    #expect(second.text == first.text)
+    kill(edge.process.processIdentifier, SIGCONT)
+    try await TestEdge.eventually("the edge is found again", within: .seconds(60)) {
+      try await device.recognize(samples).origin == .edge
+    }
+    await device.close()
+  }
+
   @Test("A port in use is named; an edge that is told to stop ends with 0")
   func portInUseAndStop() async throws {
     let first = try serve(port: 0)
-    var port = 0
-    try await TestEdge.eventually("the edge is ready") {
-      port =
-        Int(
-          ((try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? "")
-            .trimmingCharacters(in: .newlines)) ?? 0
-      return port > 0 || !first.process.isRunning
-    }
-    #expect(port > 0, "\(first.errors)")
+    let port = try await ready(first)
     let second = try serve(port: port)
     try await TestEdge.eventually("the second gives up") { !second.process.isRunning }
     if second.process.isRunning { second.process.terminate() }
