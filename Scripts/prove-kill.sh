@@ -32,7 +32,7 @@ DEADLINE = 2.0  # seconds; the device's default
 TOLERANCE = 0.1  # seconds
 BATCH = 60  # recordings a device process
 HANDSHAKE = 4096  # bytes; more than a client's handshake, HTTP/2 preface and Start take together
-WINDOW = 60000  # bytes; HTTP/2's first window: more is not sent while the edge's updates are kept back
+WINDOW = 30000  # bytes; half of HTTP/2's window: more may not be sent while the edge's updates are kept back
 START = 1024  # bytes; more than Start and its headers take on an open connection
 random.seed(SEED)
 keys = folder + "/certificates/"
