@@ -97,7 +97,7 @@ let package = Package(
     .target(
       name: "TandemProtocol",
       dependencies: [
-        grpc, grpcProtobuf, crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        grpc, grpcProtobuf, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       path: "Protocol",
       exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
@@ -167,7 +167,7 @@ let package = Package(
     .testTarget(
       name: "ProtocolTests",
       dependencies: [
-        "TandemProtocol", "FeatureCodec", grpc, crypto,
+        "TandemProtocol", grpc,
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),

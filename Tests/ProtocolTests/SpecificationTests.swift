@@ -29,7 +29,6 @@ struct SpecificationTests {
     }
     #expect(text.contains("that is \(ProtocolLimits.framesPerUtterance) frames"))
     #expect(text.contains("\(ProtocolLimits.framesPerSecond) frames a\nsecond"))
-    #expect(text.contains("; \(ProtocolLimits.featuresOverheadBytes) of them are kept"))
   }
 
   @Test("the table of refusals holds every reason with its status")
