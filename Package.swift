@@ -133,12 +133,15 @@ let package = Package(
     // Commands are thin: parse, call the library, print.
     .executableTarget(
       name: "tandem-device",
-      dependencies: ["TandemDevice", "DecisionLog", "Evaluation", "Settings", arguments, logging],
+      dependencies: [
+        "Audio", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec", "Offload",
+        "SecureTransport", "Settings", "TandemDevice", "TandemProtocol", arguments, logging,
+      ],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "TandemEdge", "SecureTransport", "Settings", arguments, logging,
+        "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),
@@ -182,7 +185,11 @@ let package = Package(
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["TandemDevice", "TandemEdge", "Evaluation", "DecisionLog", "Settings"],
+      dependencies: [
+        "Audio", "Conformer", "Decoding", "DecisionLog", "Evaluation", "FeatureCodec", "Inference",
+        "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge", "TandemProtocol",
+        grpc, logging,
+      ],
       swiftSettings: swift6),
   ]
 )
