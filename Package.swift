@@ -188,7 +188,7 @@ let package = Package(
       dependencies: [
         "Audio", "Conformer", "Decoding", "DecisionLog", "Evaluation", "FeatureCodec", "Inference",
         "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge", "TandemProtocol",
-        grpc, logging,
+        crypto, grpc, logging,
       ],
       swiftSettings: swift6),
   ]
