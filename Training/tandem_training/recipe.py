@@ -30,6 +30,7 @@ class TrainingSettings:
     secondWeight: float = 0.3
     transducerWeight: float = 0.5
     transducerCells: int = 20000
+    transducerRate: float = 1.0
     averageDecay: float = 0.999
     precision: str = "float32"
     threads: int = 2

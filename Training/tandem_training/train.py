@@ -229,15 +229,19 @@ class Run:
         else:
             measure_statistics(self.model, self.caches, recipe.seed)
         self.model.to(self.device)
+        # The transducer is shallow and starts late: it bears, and needs, larger steps than the encoders below it.
+        transducer = [value for name, value in self.model.named_parameters() if name.startswith("transducer.")]
+        others = [value for name, value in self.model.named_parameters() if not name.startswith("transducer.")]
+        groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": recipe.training.transducerRate}]
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.training.learningRate, betas=(0.9, 0.99),
+            [group for group in groups if group["params"]], lr=recipe.training.learningRate, betas=(0.9, 0.99),
             weight_decay=recipe.training.weightDecay, fused=True,
         )
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         if saved:
-            self.optimizer.load_state_dict(saved["optimizer"])
-            for group in self.optimizer.param_groups:  # the recipe speaks, not the checkpoint, if it was changed in between
-                group.update(betas=(0.9, 0.99), weight_decay=recipe.training.weightDecay)
+            # Moments from the checkpoint, settings from the recipe, should it have been changed in between.
+            settings = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": saved["optimizer"]["state"], "param_groups": settings})
             self.average = {name: value.to(self.device) for name, value in saved["average"].items()}
             self.step, self.seconds = saved["step"], saved["seconds"]
             self.position = Position(*saved["position"])
@@ -288,7 +292,7 @@ class Run:
         data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.augmentation.at(self.position.epoch), generator)
         rate = learning_rate(self.step, recipe, steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.model.train()
         loss, parts = batch_loss(self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator)
         self.optimizer.zero_grad(set_to_none=True)
