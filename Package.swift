@@ -146,7 +146,8 @@ let package = Package(
       ],
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
-      name: "tandem-evaluate", dependencies: ["Evaluation", "FeatureCodec", "Offload", arguments],
+      name: "tandem-evaluate",
+      dependencies: ["Conformer", "Evaluation", "FeatureCodec", "Offload", arguments],
       swiftSettings: swift6),
 
     // One test target a room, plus Integration.

@@ -1,3 +1,4 @@
+import Conformer
 import SecureTransport
 import Settings
 
@@ -21,6 +22,8 @@ extension EdgeServer.Configuration {
     maximumBytes = settings.maximumBytes
     maximumMessageBytes = settings.maximumMessageBytes
     beamWidth = settings.beamSize
+    // "model" names none of the decoders, and so leaves the choice to the model.
+    decoder = ModelConfiguration.SecondPassDecoder(rawValue: settings.decoder)
     streamIdle = .milliseconds(Int(settings.streamIdleSeconds * 1_000))
     connectionIdle = .milliseconds(Int(settings.connectionIdleSeconds * 1_000))
     shutdownGrace = .milliseconds(Int(settings.shutdownGraceSeconds * 1_000))

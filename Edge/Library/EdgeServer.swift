@@ -40,6 +40,8 @@ public final class EdgeServer: Service {
     public var connectionIdle: Duration = .seconds(600)
     /// Paths of the beam search; 1 is greedy.
     public var beamWidth = 4
+    /// nil: what the model says.
+    public var decoder: ModelConfiguration.SecondPassDecoder?
     /// How long a stop waits for the utterances under way.
     public var shutdownGrace: Duration = .seconds(10)
 
@@ -66,7 +68,8 @@ public final class EdgeServer: Service {
     self.configuration = configuration
     self.log = log
     let model = try Model.load(directory: configuration.modelDirectory, parts: .edge)
-    let recognizer = try EdgeRecognizer(model: model, beamWidth: configuration.beamWidth)
+    let recognizer = try EdgeRecognizer(
+      model: model, beamWidth: configuration.beamWidth, decoder: configuration.decoder)
     self.model = model
     let threads =
       configuration.threads > 0

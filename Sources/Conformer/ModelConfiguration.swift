@@ -58,9 +58,18 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
     public var exits: [Exit]
   }
 
+  /// What turns the second encoder's output into a transcript.
+  public enum SecondPassDecoder: String, Codable, Sendable, CaseIterable {
+    case transducer
+    /// The second encoder's own CTC head: what training uses as an auxiliary.
+    case ctc
+  }
+
   public struct SecondEncoder: Codable, Sendable, Equatable {
     public var dimension: Int
     public var blocks: [Block]
+    /// The one that did better on dev; the transducer where model.json says nothing.
+    public var decoder: SecondPassDecoder?
   }
 
   public struct Transducer: Codable, Sendable, Equatable {

@@ -12,9 +12,12 @@ public struct Paths: Sendable {
   public let codec: FeatureCodec
 
   /// - Throws: `ModelError`.
-  public init(modelDirectory: String, beamWidth: Int = 4, codec: FeatureCodec) throws {
+  public init(
+    modelDirectory: String, beamWidth: Int = 4,
+    decoder: ModelConfiguration.SecondPassDecoder? = nil, codec: FeatureCodec
+  ) throws {
     model = try Model.load(directory: modelDirectory, parts: .edge)
-    edge = try EdgeRecognizer(model: model, beamWidth: beamWidth)
+    edge = try EdgeRecognizer(model: model, beamWidth: beamWidth, decoder: decoder)
     self.codec = codec
   }
 

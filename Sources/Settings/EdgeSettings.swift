@@ -26,6 +26,8 @@ public struct EdgeSettings: Sendable {
   public var maximumSeconds: Double
   /// Hypotheses that the transducer's search keeps.
   public var beamSize: Int
+  /// "model", "transducer" or "ctc".
+  public var decoder: String
   /// Seconds without a packet after which an utterance is given up.
   public var streamIdleSeconds: Double
   /// Seconds without an utterance after which a connection is closed.
@@ -50,6 +52,7 @@ public struct EdgeSettings: Sendable {
     inferenceThreads = threads == 0 ? nil : threads
     queueLimit = resolved.integer("inference.queueLimit")
     beamSize = resolved.integer("inference.beamSize")
+    decoder = resolved.string("inference.decoder")
     maximumStreams = resolved.integer("limits.streams")
     maximumPackets = resolved.integer("limits.packets")
     maximumBytes = resolved.integer("limits.bytes")

@@ -34,7 +34,11 @@ extension EdgeSettings {
           + "answer by itself."),
       SettingKey(
         "inference.beamSize", .integer(1...64), default: .integer(4),
-        "Hypotheses that the transducer's search keeps. 1: greedy."),
+        "Hypotheses that the second pass's search keeps. 1: greedy."),
+      SettingKey(
+        "inference.decoder", .choice(["model", "transducer", "ctc"]), default: .string("model"),
+        "What makes the transcript of the second pass. model: what model.json names, the one that did "
+          + "better on dev."),
       SettingKey(
         "limits.streams", .integer(1...100_000), default: .integer(256),
         "Utterances at a time."),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Conformer
 import Evaluation
 import FeatureCodec
 import Foundation
@@ -20,6 +21,8 @@ struct TandemEvaluate: ParsableCommand {
     subcommands: [WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self])
 }
 
+extension ModelConfiguration.SecondPassDecoder: ExpressibleByArgument {}
+
 enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
 struct CommonOptions: ParsableArguments {
@@ -37,6 +40,9 @@ struct CommonOptions: ParsableArguments {
 
   @Option(help: "Paths of the edge's beam search; 1 is greedy.")
   var beam = 4
+
+  @Option(help: "The edge's decoder: transducer or ctc; what the model says if left out.")
+  var decoder: ModelConfiguration.SecondPassDecoder?
 
   @Option(help: "Threads.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
@@ -111,7 +117,7 @@ struct WordErrorRateCommand: ParsableCommand {
       }
       let manifest = try common.load()
       let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam,
+        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
         codec: tandem_evaluate.codec(named: codec))
       let layer = splitLayer ?? paths.model.blockCount
       guard (0...paths.model.blockCount).contains(layer) else {
@@ -162,7 +168,7 @@ struct SplitCommand: ParsableCommand {
     try reporting {
       let manifest = try common.load()
       let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam,
+        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
         codec: tandem_evaluate.codec(named: codec))
       let bar = ProgressBar("split", total: min(common.limit ?? .max, manifest.items.count))
       let result = try SplitEvaluation(
@@ -195,11 +201,8 @@ struct FitThresholdsCommand: ParsableCommand {
   @Option(help: "Codec between device and edge.")
   var codec = "int8"
 
-  @Option(help: "Word errors allowed beyond the edge's, relative.")
-  var tolerance = ThresholdFit().tolerance
-
-  @Option(help: "Word errors allowed on top, per reference word.")
-  var allowance = ThresholdFit().allowance
+  @Option(help: "Word errors that shipping an utterance must save to be worth it.")
+  var offloadPrice = ThresholdFit().offloadPrice
 
   @Option(help: "The data's name in the calibration; the manifest's path if left out.")
   var name: String?
@@ -211,13 +214,13 @@ struct FitThresholdsCommand: ParsableCommand {
     try reporting {
       let manifest = try common.load()
       let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam,
+        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
         codec: tandem_evaluate.codec(named: codec))
       let bar = ProgressBar("fit", total: min(common.limit ?? .max, manifest.items.count))
       let result = try ThresholdFitting(
         manifest: manifest,
         name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
-        fit: ThresholdFit(tolerance: tolerance, allowance: allowance),
+        fit: ThresholdFit(offloadPrice: offloadPrice),
         splitLayer: paths.model.blockCount, limit: common.limit, threads: common.threads,
         progress: { bar.update($0) })
       if write {

@@ -5,12 +5,10 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
   /// Encoder blocks before it.
   public var afterBlock: Int
   public var criterion: ConfidenceCriterion
-  /// The loosest confidence that is accepted; nil: the exit is never accepted.
+  /// The least confidence that is accepted; nil: the exit is never accepted.
   public var threshold: Double?
-  /// Allowed relative excess over the edge's errors on the accepted utterances.
-  public var tolerance: Double
-  /// Allowed absolute excess, in errors per reference word.
-  public var allowance: Double
+  /// Word errors that an offload had to save in the fit.
+  public var offloadPrice: Double
   /// The data it was fitted on.
   public var manifest: String
   /// Utterances in it: the error-rate curves are fitted on all of them.
@@ -32,7 +30,7 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
 
   public init(
     exit: Int, afterBlock: Int, criterion: ConfidenceCriterion, threshold: Double?,
-    tolerance: Double = 0, allowance: Double = 0, manifest: String = "", utterances: Int = 0,
+    offloadPrice: Double = 0, manifest: String = "", utterances: Int = 0,
     reached: Int = 0,
     accepted: Int = 0, acceptedErrorRate: Double? = nil, acceptedEdgeErrorRate: Double? = nil,
     errorRate: ErrorRateCurve = .empty, nextExitErrorRate: ErrorRateCurve = .empty,
@@ -42,8 +40,7 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
     self.afterBlock = afterBlock
     self.criterion = criterion
     self.threshold = threshold
-    self.tolerance = tolerance
-    self.allowance = allowance
+    self.offloadPrice = offloadPrice
     self.manifest = manifest
     self.utterances = utterances
     self.reached = reached

@@ -1,30 +1,31 @@
 /// Chooses every exit's threshold on dev data.
 ///
-/// The rule: **the loosest threshold such that the utterances accepted at the exit have, together, at most
+/// The rule: **an offload must pay.** An utterance that an exit accepts has the exit's word errors and saves the
+/// price of an offload; one that it does not accept has the edge's errors. Each threshold is the one
+/// with the largest
 ///
-///     edge errors * (1 + tolerance) + allowance * reference words
+///     Σ over accepted utterances (edge errors - exit errors + offloadPrice),
 ///
-/// word errors**, where the edge's errors are counted on the same utterances. `tolerance` is what one is
-/// willing to lose relative to the edge; `allowance` keeps very sure utterances, on which the edge makes no
-/// error at all, from being refused for a single slip. At least `minimumAccepted` utterances must be
-/// accepted, since on fewer any rate is chance; otherwise the exit gets no threshold and is never accepted.
+/// the loosest of them where several are equal. So at the margin an utterance is shipped when the edge is
+/// expected to save at least `offloadPrice` word errors on it. A rule on the accepted utterances' pooled
+/// error rate was tried first and dropped: with a weak model it accepted everything at the first exit,
+/// because many sure utterances paid for the hopeless ones (docs/decisions/0005).
 ///
-/// Exits are fitted in order, each on the utterances that no earlier exit accepts: those are what it meets
-/// in use, harder than the average. So the rule holds for the whole cascade: on the dev data it makes
-/// at most (1 + tolerance) times the edge's errors, plus allowance times the words. An exit's threshold
-/// never becomes stricter with a larger tolerance, a larger allowance or a smaller minimum, given the
-/// utterances that reach it. Deterministic: the order of the samples does not matter.
+/// At least `minimumAccepted` utterances must be accepted, since on fewer any sum is chance, and the
+/// sum must not be negative; otherwise the exit gets no threshold and is never accepted. Exits are fitted in order,
+/// each on the utterances that no earlier exit accepts: those are what it meets in use. So on the dev data the
+/// cascade's errors plus the price of its offloads are never more than those of offloading everything. A
+/// larger price never makes a threshold stricter, given the utterances that reach the exit.
+/// Deterministic: the order of the samples does not matter.
 public struct ThresholdFit: Hashable, Sendable {
-  /// Relative excess over the edge's errors, at least 0.
-  public var tolerance: Double
-  /// Errors per reference word that are allowed on top, at least 0.
-  public var allowance: Double
+  /// Word errors that shipping an utterance must save to be worth it, at least 0: what its radio, its wait
+  /// and its privacy are worth.
+  public var offloadPrice: Double
   /// Fewest utterances that a threshold must accept on the dev data.
   public var minimumAccepted: Int
 
-  public init(tolerance: Double = 0.1, allowance: Double = 0.02, minimumAccepted: Int = 20) {
-    self.tolerance = max(tolerance, 0)
-    self.allowance = max(allowance, 0)
+  public init(offloadPrice: Double = 0.1, minimumAccepted: Int = 20) {
+    self.offloadPrice = max(offloadPrice, 0)
     self.minimumAccepted = max(minimumAccepted, 1)
   }
 
@@ -60,7 +61,7 @@ public struct ThresholdFit: Hashable, Sendable {
     exit: Int, samples: [CalibrationSample], reaching: [CalibrationSample],
     next: [CalibrationSample], criterion: ConfidenceCriterion, manifest: String
   ) -> CalibrationEntry {
-    let best = loosest(reaching, criterion: criterion)
+    let best = mostWorth(reaching, criterion: criterion)
     let errorsAtNext = Dictionary(
       next.map { ($0.utterance, $0.wordErrors) }, uniquingKeysWith: { first, _ in first })
 
@@ -75,7 +76,7 @@ public struct ThresholdFit: Hashable, Sendable {
     }
     return CalibrationEntry(
       exit: exit, afterBlock: samples.first?.afterBlock ?? 0, criterion: criterion,
-      threshold: best?.threshold, tolerance: tolerance, allowance: allowance, manifest: manifest,
+      threshold: best?.threshold, offloadPrice: offloadPrice, manifest: manifest,
       utterances: samples.count, reached: reaching.count, accepted: best?.accepted ?? 0,
       acceptedErrorRate: best.map { Double($0.errors) / Double(max($0.words, 1)) },
       acceptedEdgeErrorRate: best.map { Double($0.edgeErrors) / Double(max($0.words, 1)) },
@@ -92,9 +93,8 @@ public struct ThresholdFit: Hashable, Sendable {
     var words = 0
   }
 
-  /// Walks from the surest utterance to the least sure and remembers the last threshold that satisfied the
-  /// rule. Rates go up and down on the way, so the walk goes to the end.
-  private func loosest(
+  /// Walks from the surest utterance to the least sure and remembers where the sum was largest.
+  private func mostWorth(
     _ samples: [CalibrationSample], criterion: ConfidenceCriterion
   ) -> Accepted? {
     let sorted =
@@ -103,6 +103,7 @@ public struct ThresholdFit: Hashable, Sendable {
       .sorted { criterion.certainty($0.confidence) > criterion.certainty($1.confidence) }
     var running = Accepted()
     var best: Accepted?
+    var bestWorth = 0.0
     for (index, sample) in sorted.enumerated() {
       running.threshold = sample.confidence
       running.accepted += 1
@@ -112,10 +113,12 @@ public struct ThresholdFit: Hashable, Sendable {
       // Utterances of equal confidence are accepted together or not at all.
       let isLastOfTie =
         index + 1 == sorted.count || sorted[index + 1].confidence != sample.confidence
-      let allowed =
-        Double(running.edgeErrors) * (1 + tolerance) + allowance * Double(running.words)
-      if isLastOfTie, running.accepted >= minimumAccepted, Double(running.errors) <= allowed {
+      // From whole counts, so that the order of the samples cannot change the sum's last bits.
+      let worth =
+        Double(running.edgeErrors - running.errors) + offloadPrice * Double(running.accepted)
+      if isLastOfTie, running.accepted >= minimumAccepted, worth >= bestWorth {
         best = running
+        bestWorth = worth
       }
     }
     return best
