@@ -20,6 +20,8 @@ struct SmallWorld {
     /// Cost units.
     var cost: Double
     var wasOffloaded: Bool
+    /// What the decision log would hold of it.
+    var row: UtteranceReplay.Row
   }
 
   static let good = Truth(bandwidth: 2e6, roundTrip: 0.05, wait: 0.05)
@@ -113,8 +115,28 @@ struct SmallWorld {
       let total =
         answer.latency * weights.latencySecond + answer.bytes * 1e-6 * weights.megabyte
         + answer.joules * weights.joule + errors * weights.wordError
-      return Result(outcome: outcome, cost: total, wasOffloaded: decision.action.isOffload)
+      return Result(
+        outcome: outcome, cost: total, wasOffloaded: decision.action.isOffload,
+        row: .init(
+          decisions: decisions, exits: exits,
+          actualTotal: actualTotal(decision, answer, exits: exits, seconds: seconds)))
     }
+  }
+
+  /// As a device computes it: errors as predicted, the rest measured.
+  private func actualTotal(
+    _ decision: Decision, _ answer: Answer, exits: [ExitEvidence], seconds: Double
+  ) -> Double {
+    let given: Action? = answer.byEdge ? decision.action : exits.last.map { .stop(exit: $0.exit) }
+    let cost = decision.predictedCost
+    return predictor.actualCost(
+      MeasuredUse(
+        latency: answer.latency, blocksDone: exits.last?.afterBlock ?? 0, exitsDone: exits.count,
+        bytesSent: Int(answer.bytes), transferSeconds: answer.offloadSeconds ?? 0,
+        serverSeconds: answer.byEdge ? cost?.serverSeconds ?? 0 : 0,
+        expectedErrors: decision.predictions.first { $0.action == given }?.cost.expectedErrors),
+      model: Fixtures.shape, utteranceSeconds: seconds
+    ).total
   }
 
   private struct Answer {
@@ -142,6 +164,9 @@ struct SmallWorld {
     return Answer(
       latency: elapsed + min(took, allowed), offloadSeconds: min(took, allowed),
       byEdge: took <= allowed, bytes: took <= allowed ? cost.bytes : cost.bytes * allowed / took,
-      joules: cost.energy)
+      joules: predictor.radioEnergy(
+        MeasuredUse(
+          latency: 0, blocksDone: 0, exitsDone: 0, bytesSent: Int(cost.bytes),
+          transferSeconds: min(took, allowed))))
   }
 }

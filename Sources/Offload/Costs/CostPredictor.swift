@@ -97,6 +97,14 @@ public struct CostPredictor: Sendable {
       transferSeconds: use.transferSeconds)
   }
 
+  /// Joules that the radio draws at most for an offload whose bytes are held to `factor` times the predicted ones and
+  /// whose transfer ends after `seconds`.
+  func mostRadioEnergy(ofOffload cost: PredictedCost, factor: Double, seconds: Double) -> Double {
+    radio.joules(
+      sent: max(0, cost.bytes - model.answerBytes) * factor, received: model.answerBytes * factor,
+      transferSeconds: max(seconds, 0))
+  }
+
   /// Seconds and joules of computing on the device from where it stands up to an exit's transcript.
   func localWork(_ evidence: Evidence, to exit: ModelShape.ExitPoint) -> (
     seconds: Double, joules: Double
