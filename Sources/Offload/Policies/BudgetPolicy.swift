@@ -14,7 +14,7 @@ public final class BudgetPolicy: LearningPolicy {
   public static let name = "budget"
   public var name: String { Self.name }
 
-  /// What an offload may take beyond what was predicted: acknowledgements, repeated segments.
+  /// What an offload may send beyond what was predicted: acknowledgements, repeated segments.
   static let reserveFactor = 1.25
   /// Share of a day's budget by which spending is ahead when an average offload is no longer worth its price.
   static let aheadShare = 0.05
@@ -72,7 +72,8 @@ public final class BudgetPolicy: LearningPolicy {
     var cheapest = Double.infinity
     for (index, prediction) in predictions.enumerated()
     where prediction.action.isOffload && values[index].isFinite {
-      let reservation = budget.use(prediction.cost) * Self.reserveFactor
+      let reservation = reservation(
+        prediction.cost, budget, seconds: evidence.deadlineRemaining)
       cheapest = min(cheapest, values[index])
       if reservation <= left {
         cheapestAllowed = min(cheapestAllowed, values[index])
@@ -94,13 +95,19 @@ public final class BudgetPolicy: LearningPolicy {
       return .granted(bytes: nil)
     }
     return memory.withLock { state in
-      let amount = state.ledger.budget.use(cost) * Self.reserveFactor
+      let amount = reservation(
+        cost, state.ledger.budget, seconds: decision.context?.deadlineRemaining ?? .infinity)
       guard state.ledger.reserve(amount, utterance: utterance, at: time) else { return .refused }
-      switch state.ledger.budget.resource {
-      case .megabytes: return .granted(bytes: amount * 1e6)
-      // Energy follows the bytes: with these bytes and the predicted time it stays within the reserve.
-      case .joules: return .granted(bytes: cost.bytes)
-      }
+      return .granted(bytes: cost.bytes * Self.reserveFactor)
+    }
+  }
+
+  /// The most that an offload can take: with so many bytes, and a radio that is busy until the deadline.
+  private func reservation(_ cost: PredictedCost, _ budget: Budget, seconds: Double) -> Double {
+    switch budget.resource {
+    case .megabytes: cost.bytes * Self.reserveFactor * 1e-6
+    case .joules:
+      plan.costs.mostRadioEnergy(ofOffload: cost, factor: Self.reserveFactor, seconds: seconds)
     }
   }
 
