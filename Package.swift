@@ -97,7 +97,7 @@ let package = Package(
     .target(
       name: "TandemProtocol",
       dependencies: [
-        grpc, grpcProtobuf, crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        grpc, grpcProtobuf, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       path: "Protocol",
       exclude: ["README.md", "SPEC.md", "tandem.proto", "generate.sh", "Vectors"],
@@ -133,12 +133,15 @@ let package = Package(
     // Commands are thin: parse, call the library, print.
     .executableTarget(
       name: "tandem-device",
-      dependencies: ["TandemDevice", "DecisionLog", "Evaluation", "Settings", arguments, logging],
+      dependencies: [
+        "Audio", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec", "Offload",
+        "SecureTransport", "Settings", "TandemDevice", "TandemProtocol", arguments, logging,
+      ],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "TandemEdge", "SecureTransport", "Settings", arguments, logging,
+        "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),
@@ -167,7 +170,7 @@ let package = Package(
     .testTarget(
       name: "ProtocolTests",
       dependencies: [
-        "TandemProtocol", "FeatureCodec", grpc, crypto,
+        "TandemProtocol", grpc,
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),
@@ -176,12 +179,17 @@ let package = Package(
       dependencies: [
         "SecureTransport", "COpenSSL", "TandemProtocol", nioCore, nioEmbedded, nioPosix, nioTLS,
         grpc, grpcTransport, logging,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",
-      dependencies: ["TandemDevice", "TandemEdge", "Evaluation", "DecisionLog", "Settings"],
+      dependencies: [
+        "Audio", "Conformer", "Decoding", "DecisionLog", "Evaluation", "FeatureCodec", "Inference",
+        "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge", "TandemProtocol",
+        crypto, grpc, logging,
+      ],
       swiftSettings: swift6),
   ]
 )

@@ -32,6 +32,7 @@ DEADLINE = 2.0  # seconds; the device's default
 TOLERANCE = 0.1  # seconds
 BATCH = 60  # recordings a device process
 HANDSHAKE = 4096  # bytes; more than a client's handshake, HTTP/2 preface and Start take together
+WINDOW = 30000  # bytes; half of HTTP/2's window: more may not be sent while the edge's updates are kept back
 START = 1024  # bytes; more than Start and its headers take on an open connection
 random.seed(SEED)
 keys = folder + "/certificates/"
@@ -54,7 +55,7 @@ def payload(path):
 
 def flags(port):
     return ["--model", model, "--edge-host", "127.0.0.1", "--edge-port", str(port),
-            "--deadline-seconds", str(DEADLINE), "--offload-codec", "float32",
+            "--deadline-seconds", str(DEADLINE), "--offload-codec", "float32", "--log-level", "debug",
             "--certificates-certificate", keys + "kitchen.pem",
             "--certificates-private-key", keys + "kitchen.key",
             "--certificates-authority", keys + "ca.pem"]
@@ -103,7 +104,7 @@ class Plan:
 
 
 class Proxy(threading.Thread):
-    """One thread, one connection at a time in each direction; bytes are delayed as on a slow link."""
+    """A thread a connection; bytes are delayed as on a slow link."""
 
     def __init__(self, edge):
         super().__init__(daemon=True)
@@ -126,30 +127,40 @@ class Proxy(threading.Thread):
 
     def run(self):
         while True:
-            device, _ = self.listener.accept()
             try:
-                edge = socket.create_connection(("127.0.0.1", self.edge.port))
+                device, _ = self.listener.accept()
             except OSError:
-                device.close()
+                # Closed, until the edge has been started again.
+                time.sleep(0.002)
                 continue
-            killed = self.carry(device, edge)
-            edge.close()
-            if killed is None:
-                device.close()
-                continue
-            # Nobody listens any more, as after a crash. `fired` first: the device may answer at once.
-            self.listener.close()
-            self.fired.set()
-            if killed != "silence":
-                device.close()
-            self.edge.start()
-            if killed == "silence":
-                # Until the device has answered; then the network says that the peer is gone.
-                self.released.wait(60)
-                device.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                device.close()
-            self.listen()
-            self.ready.set()
+            threading.Thread(target=self.serve, args=[device], daemon=True).start()
+
+    def serve(self, device):
+        try:
+            edge = socket.create_connection(("127.0.0.1", self.edge.port))
+        except OSError:
+            device.close()
+            return
+        killed = self.carry(device, edge)
+        edge.close()
+        if killed is None:
+            device.close()
+            return
+        # Nobody listens any more, as after a crash. `fired` first: the device may answer at once.
+        # shutdown, because closing alone does not wake a thread that waits in accept.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.fired.set()
+        if killed != "silence":
+            device.close()
+        self.edge.start()
+        if killed == "silence":
+            # Until the device has answered; then the network says that the peer is gone.
+            self.released.wait(60)
+            device.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            device.close()
+        self.listen()
+        self.ready.set()
 
     def carry(self, device, edge):
         """Carries bytes until an end closes (None) or the plan kills the edge (its kind)."""
@@ -250,6 +261,8 @@ while sum(landed.values()) < wanted:
         for number in range(after + random.randint(1, 3), BATCH):
             if payload(batch[number]) * 0.9 > HANDSHAKE + 512 and sum(landed.values()) + 1 <= wanted:
                 kind = random.choices(["crash", "waiting", "silence"], [6, 2, 2])[0]
+                if kind == "waiting" and payload(batch[number]) > WINDOW:
+                    continue
                 # Less than the features alone: End has not reached the edge.
                 threshold = random.randint(HANDSHAKE, int(payload(batch[number]) * 0.9))
                 proxy.plan = Plan(number, kind, payload(batch[number]) if kind == "waiting" else threshold)

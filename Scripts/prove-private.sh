@@ -50,7 +50,9 @@ run() {
   done
   cp "$folder/edge.log" "$folder/$run_name/edge.log"
 }
-run noise "$folder/noise.wav"
+# Several times, so that the later ones are decided with what was measured at the earlier ones.
+noise=$folder/noise.wav
+run noise "$noise" "$noise" "$noise" "$noise" "$noise" "$noise" "$noise" "$noise"
 run private --manifest "$folder/recordings.tsv"
 run asked --manifest "$folder/recordings.tsv" --decision-log-store-transcripts
 stop_edge

@@ -73,6 +73,8 @@ public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible 
   case deadline
   case cancelled
 
+  var isLost: Bool { if case .lost = self { true } else { false } }
+
   /// One word for tables and the log.
   public var code: String {
     switch self {
@@ -304,13 +306,19 @@ public actor EdgeLink {
       }
     } catch {
       let found = failure(error, connection)
-      if case .lost = found {
+      if found.isLost || wasSilent(progress, request) {
         connection.client.beginGracefulShutdown()
         // At once, not when the connection's end is noticed: the next utterance makes a new one.
         ended(connection.transport)
       }
       throw found
     }
+  }
+
+  /// The deadline passed, and the edge had not even accepted: a peer that is gone without a word, as
+  /// when a cable is pulled. Else every utterance would cost its whole deadline until TCP gives up.
+  private func wasSilent(_ progress: Progress, _ request: OffloadRequest) -> Bool {
+    progress.accepted.withLock { $0 } == nil && time - progress.began >= 0.9 * request.deadline
   }
 
   /// Times of one utterance's stream, kept by its two halves.

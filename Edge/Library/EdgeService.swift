@@ -132,17 +132,25 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
       group.addTask { try await body(deadline) }
       group.addTask {
         try await deadline.passed()
-        throw Tandem_V1_Refused(
-          .deadlinePassed, "the device was silent for too long, or the deadline passed")
+        throw Self.tooLate
       }
       group.addTask {
         try await context.cancellation.cancelled
+        // gRPC says so too when the server begins to stop, and then the device has not gone away:
+        // what is under way is answered, watched by its deadline.
+        if self.draining.load(ordering: .relaxed) {
+          try await deadline.passed()
+          throw Self.tooLate
+        }
         throw CancellationError()
       }
       defer { group.cancelAll() }
       try await group.next()
     }
   }
+
+  private static let tooLate = Tandem_V1_Refused(
+    .deadlinePassed, "the device was silent for too long, or the deadline passed")
 
   private func serve(
     _ request: RPCAsyncSequence<Tandem_V1_Packet, any Error>,

@@ -315,7 +315,7 @@ public nonisolated struct Tandem_V1_Start: Sendable {
   /// it sends Start. Not a time of day: the two clocks need not agree.
   public var deadlineMilliseconds: UInt32 = 0
 
-  /// Frames in every Features packet but the last: the packet's duration.
+  /// Frames that the device means to put into a packet: the packet's duration.
   public var framesPerPacket: UInt32 = 0
 
   /// W3C Trace Context, the value of `traceparent`; empty when not traced.

@@ -14,9 +14,6 @@ public enum ProtocolLimits {
   public static let framesPerSecond: UInt32 = 25
   /// The largest serialized `Packet` or `Answer`, in bytes.
   public static let messageBytes = 1 << 20
-  /// What of a message's bytes is kept for everything but a `Features` packet's payload:
-  /// two field headers and two numbers take at most 22.
-  public static let featuresOverheadBytes = 32
   /// The most `Features` packets in one utterance.
   public static let packetsPerUtterance: UInt32 = 3000
   /// The longest utterance, in seconds of speech.

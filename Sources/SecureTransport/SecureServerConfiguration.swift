@@ -6,10 +6,9 @@ public struct SecureServerConfiguration: Sendable {
   public var maximumConnections = 1024
   /// Calls at a time on one connection.
   public var maximumConcurrentCalls = 64
-  /// The largest request message, in bytes. gRPC resets the stream of a larger one, and
-  /// the client sees RESOURCE_EXHAUSTED or, still writing, UNAVAILABLE; so this should
-  /// lie above what the service itself refuses with a reason.
-  public var maximumMessageBytes = 2 << 20
+  /// The largest request message, in bytes. gRPC ends the call of a larger one, and the
+  /// client sees RESOURCE_EXHAUSTED or, still writing, UNAVAILABLE.
+  public var maximumMessageBytes = 1 << 20
   /// From accepting a connection to the handshake's end.
   public var handshakeTimeout: Duration = .seconds(10)
   /// From closing a connection to the peer's close_notify.

@@ -185,6 +185,9 @@ final class TLSHandler: ChannelDuplexHandler {
 
   // MARK: Inbound
 
+  /// For tests of boundedness: ciphertext that waits for the rest of its record.
+  var bufferedInputBytes: Int { session?.bufferedInputBytes ?? 0 }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
     options.traffic.addReceived(bytes.readableBytes)

@@ -135,6 +135,10 @@ final class TLSSession {
     }
   }
 
+  /// Ciphertext received and not consumed: at most an unfinished record, and the rest
+  /// of what was received last.
+  var bufferedInputBytes: Int { tandem_BIO_pending(input) }
+
   // MARK: The connection's life
 
   func handshake() -> HandshakeResult {

@@ -36,7 +36,7 @@ struct CertificateAuthorityTests {
     #expect(issued.identity.addresses == ["192.0.2.1", "2001:db8::1"])
     #expect(abs(issued.validUntil.timeIntervalSince(issued.validFrom) - 864_000) < 1)
 
-    guard let tool = OpenSSLTool() else { return }
+    guard let tool = CommandLineTool() else { return }
     let verified = try tool.run([
       "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", authority.certificatePath,
       issued.certificatePath,
@@ -60,7 +60,7 @@ struct CertificateAuthorityTests {
   @Test("the authority holds for ten years, and its key signs no further authority")
   func authority() throws {
     let authority = try CertificateAuthority.create(inFolder: folder)
-    guard let tool = OpenSSLTool() else { return }
+    guard let tool = CommandLineTool() else { return }
     let text = try tool.run(["x509", "-in", authority.certificatePath, "-noout", "-text"]).output
     #expect(text.contains("CA:TRUE, pathlen:0"))
     let inTenYears = String(3650 * 86400 - 86400)

@@ -406,4 +406,47 @@ struct GRPCTests {
       try await eventually("all are let go") { server.connectionCount == 0 }
     }
   }
+
+  /// What a storm's tasks tell each other.
+  private final class Tally: Sendable {
+    let port = Mutex(0)
+    let answered = Atomic<Int>(0)
+    var total: Int { answered.load(ordering: .relaxed) }
+    var target: Int { port.withLock { $0 } }
+  }
+
+  @Test("stopping in the middle of a storm of connections and calls harms nobody")
+  func storm() async throws {
+    for round in 0..<8 {
+      let tally = Tally()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          try await EchoServer.run { server, _ in
+            tally.port.withLock { $0 = server.port }
+            try await eventually("calls are answered") { tally.total > 5 }
+            try await Task.sleep(for: .milliseconds(round))
+          }
+        }
+        try await eventually("the edge listens") { tally.target != 0 }
+        for _ in 0..<12 { group.addTask { await callUntilGone(tally) } }
+        try await group.waitForAll()
+      }
+      #expect(tally.total > 5)
+    }
+  }
+
+  /// Every call either answers or fails with an error, until nobody listens any more.
+  private func callUntilGone(_ tally: Tally) async {
+    while true {
+      do {
+        try await EchoServer.withClient(port: tally.target) { tandem, _ in
+          let count = try await recognize(tandem, packets(3, bytes: 2000)).count
+          #expect(count == 5)
+          tally.answered.add(1, ordering: .relaxed)
+        }
+      } catch {
+        if (error as? TLSError)?.kind == .unreachable { return }
+      }
+    }
+  }
 }

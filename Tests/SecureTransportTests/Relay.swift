@@ -38,7 +38,7 @@ final class Relay: Sendable {
           .channelInitializer { outer in
             outer.eventLoop.makeCompletedFuture {
               try outer.pipeline.syncOperations.addHandler(Forward(to: inner))
-            }
+            }.flatMap { resetOnClose(outer) }
           }
         if source != 0, let local { bootstrap = bootstrap.bind(to: local) }
         return bootstrap.connect(host: "127.0.0.1", port: target).flatMap { outer in
@@ -64,10 +64,16 @@ final class Relay: Sendable {
   func cut() {
     listener.close(promise: nil)
     for channel in state.withLock({ $0.channels }) {
-      guard let options = channel as? any SocketOptionProvider else { continue }
-      options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        .whenComplete { _ in channel.close(promise: nil) }
+      Self.resetOnClose(channel).whenComplete { _ in channel.close(promise: nil) }
     }
+  }
+
+  /// No waiting state is left behind, and the source port is free at once.
+  private static func resetOnClose(_ channel: any Channel) -> EventLoopFuture<Void> {
+    guard let options = channel as? any SocketOptionProvider else {
+      return channel.eventLoop.makeSucceededVoidFuture()
+    }
+    return options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
   }
 
   private final class Box: Sendable { let relay = Mutex<Relay?>(nil) }

@@ -95,6 +95,7 @@ struct TLSHandlerTests {
     let total = 64 << 20
     var written = 0
     var mostUnwritable = 0
+    var mostBuffered = 0
     // A writer that honours writability, as HTTP/2 does.
     while written < total {
       while link.client.channel.isWritable && written < total {
@@ -103,10 +104,13 @@ struct TLSHandlerTests {
       }
       mostUnwritable = max(mostUnwritable, link.client.wire.mostBytesHeld)
       if let bytes = link.client.wire.take(10_000) { link.server.receive(bytes) }
+      mostBuffered = max(mostBuffered, link.server.tls.bufferedInputBytes)
     }
     link.pump()
     #expect(link.server.recorder.receivedCount == total)
-    // The high-water mark, and one piece of ciphertext that crossed it.
+    // Inbound: no more than one record and its frame.
+    #expect(mostBuffered <= (16 << 10) + 22)
+    // Outbound: the high-water mark, and one piece of ciphertext that crossed it.
     #expect(mostUnwritable <= (64 << 10) + (64 << 10) + (20 << 10))
   }
 
@@ -224,6 +228,7 @@ struct TLSHandlerTests {
     link.server.receive(ByteBuffer(bytes: bytes(100_000)))
     #expect(link.server.recorder.received.isEmpty)
     #expect(link.server.recorder.errors.isEmpty)
+    #expect(link.server.tls.bufferedInputBytes == 0, "and not kept either")
   }
 
   @Test("garbage instead of a handshake is named, at both ends")

@@ -1,4 +1,4 @@
-"""python -m tandem_training prepare|train|evaluate|export|golden"""
+"""python -m tandem_training prepare|train|evaluate|export|summarise|golden"""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True)
     command.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], default="float16")
 
+    command = commands.add_parser("summarise", help="a run's losses and dev error rates as one JSON object a line")
+    command.add_argument("--recipe", type=Path, required=True)
+    command.add_argument("--run", type=Path, required=True)
+    command.add_argument("--every", type=int, default=250, help="keep the losses of every so many steps")
+
     command = commands.add_parser("golden", help="tiny seeded models with every intermediate value, for the engine's tests")
     command.add_argument("--out", type=Path, required=True)
     return parser
@@ -74,15 +79,27 @@ def main() -> int:
             from .evaluate import evaluate
             from .export import load_model
 
+            from .export import sha256
+            from .report import provenance
+
             model, vocabulary = load_model(options.model)
+            origin = {**provenance(None), "fingerprint": sha256(options.model / "model.json")}
             cache = Cache(options.cache, options.split)
             for path, sets in evaluate(model, vocabulary, cache, cache.clips).errors.items():
                 for name, errors in sorted(sets.items()):
-                    print(json.dumps({"split": options.split, "path": path, "set": name, "wer": round(errors.rate, 5), **vars(errors)}))
+                    print(json.dumps({
+                        "result": "greedy-wer", "split": options.split, "path": path, "set": name, "wer": round(errors.rate, 5),
+                        **vars(errors), **origin,
+                    }))
         elif options.command == "export":
             from .export import export_run
 
             export_run(load_recipe(options.recipe), options.run, options.out, options.dtype)
+        elif options.command == "summarise":
+            from .report import summarise_run
+
+            for record in summarise_run(load_recipe(options.recipe), options.run, options.every):
+                print(json.dumps(record))
         elif options.command == "golden":
             from .golden import write_golden
 

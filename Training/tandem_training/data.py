@@ -158,8 +158,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The recipe's `augmentation`; probabilities a clip, and their ranges."""
+    """The recipe's `augmentation`; probabilities a clip, and their ranges. Before `fromEpoch` only the gain varies."""
 
+    fromEpoch: int = 0
     speedProbability: float = 0.0
     speedRange: tuple[float, float] = (0.9, 1.1)
     noiseProbability: float = 0.0
@@ -170,6 +171,10 @@ class Augmentation:
     frequencyMaskBins: int = 15
     timeMasks: int = 0
     timeMaskFrames: int = 25
+
+    def at(self, epoch: int) -> "Augmentation":
+        """What holds in an epoch: a young model learns faster from clean speech."""
+        return self if epoch >= self.fromEpoch else Augmentation(gainDecibels=self.gainDecibels)
 
 
 def epoch_items(clips: list[Clip], generator: random.Random, concatenation: dict | None) -> list[Item]:

@@ -235,11 +235,11 @@ class Encoder(nn.Module):
         self.exits = nn.ModuleList(Exit(dimension, exit, vocabulary) for exit in settings["exits"])
         self.afterBlock = [exit["afterBlock"] for exit in settings["exits"]]
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Outputs of every block [B, T, d] and logits of every exit [B, T, V]."""
+    def forward(self, x: Tensor, lengths: Tensor, depth: int | None = None) -> tuple[list[Tensor], list[Tensor]]:
+        """Outputs of every block [B, T, d] and logits of every exit [B, T, V], of the first `depth` blocks."""
         masks = Masks.causal(lengths, x.shape[1], self.chunk, self.left)
         outputs, logits = [], []
-        for number, block in enumerate(self.blocks, start=1):
+        for number, block in enumerate(self.blocks[:depth], start=1):
             x = block(x, masks)
             outputs.append(x)
             if number in self.afterBlock:
@@ -345,6 +345,8 @@ class Recogniser(nn.Module):
     def __init__(self, settings: ModelSettings, dropout: float = 0.0):
         super().__init__()
         self.settings = settings
+        # Training may begin with the lowest blocks alone; None means all of them and the second pass.
+        self.depth: int | None = None
         dimension = settings.encoder["dimension"]
         self.features = FeatureStatistics(settings.features.melBins)
         self.subsampling = Subsampling(settings.features.melBins, settings.subsampling["channels"], dimension)
@@ -353,6 +355,47 @@ class Recogniser(nn.Module):
             self.secondEncoder = SecondEncoder(settings.secondEncoder, dimension, settings.vocabulary, dropout)
             self.transducer = Transducer(settings.transducer, settings.secondEncoder["dimension"], settings.vocabulary)
 
+        self._start_near_identity()
+
+    def _start_near_identity(self, scale: float = 0.1) -> None:
+        """Makes the branches of every block small at the start, so that a deep exit sees what a shallow one sees.
+
+        With PyTorch's own start each block adds noise of the size of its input: exits after four blocks learnt for
+        hundreds of steps after the first had left the plateau, and the second encoder last (measured, recipe english).
+        """
+        for block in self.modules():
+            if isinstance(block, Block):
+                outputs = [block.feedForward1.contract, block.feedForward2.contract, block.convolution.pointwise2]
+                if block.type != "convolution":
+                    outputs.append(block.attention.output)
+                for layer in outputs:
+                    layer.weight.data.mul_(scale)
+                    layer.bias.data.zero_()
+
+    @torch.no_grad()
+    def grow(self) -> list[str]:
+        """From `depth` blocks to the whole model: untrained heads start from the deepest trained one.
+
+        The new blocks still are close to the identity, so the deep exits begin where the shallow one has come to.
+        Returns the names of the tensors that were set.
+        """
+        trained = self.encoder.afterBlock.index(self.depth)
+        source = self.encoder.exits[trained].projection
+        heads = {f"encoder.exits.{e}.projection": self.encoder.exits[e].projection for e in range(trained + 1, len(self.encoder.exits))}
+        changed = []
+        if self.settings.secondEncoder is not None:
+            if self.secondEncoder.input.weight.shape[0] == self.secondEncoder.input.weight.shape[1]:
+                nn.init.eye_(self.secondEncoder.input.weight)
+                nn.init.zeros_(self.secondEncoder.input.bias)
+                changed.append("secondEncoder.input")
+            heads["secondEncoder.projection"] = self.secondEncoder.projection
+        for name, head in heads.items():
+            if head.weight.shape == source.weight.shape:
+                head.load_state_dict(source.state_dict())
+                changed.append(name)
+        self.depth = None
+        return [f"{name}.{kind}" for name in changed for kind in ("weight", "bias")]
+
     def normalise(self, log_mel: Tensor) -> Tensor:
         return normalise(log_mel, self.features.mean, self.features.standardDeviation, self.settings.features)
 
@@ -360,9 +403,9 @@ class Recogniser(nn.Module):
         """normalised [B, T, melBins], frames [B] true log-mel lengths → logits of every head."""
         x = self.subsampling(normalised)
         lengths = subsampled(frames)
-        blocks, exits = self.encoder(x, lengths)
+        blocks, exits = self.encoder(x, lengths, self.depth)
         second, second_logits = None, None
-        if self.settings.secondEncoder is not None:
+        if self.settings.secondEncoder is not None and self.depth is None:
             second, second_logits = self.secondEncoder(blocks[-1], lengths)
         return Output(lengths, x, blocks, exits, second, second_logits)
 

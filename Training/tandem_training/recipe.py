@@ -30,12 +30,20 @@ class TrainingSettings:
     secondWeight: float = 0.3
     transducerWeight: float = 0.5
     transducerCells: int = 20000
+    transducerRate: float = 1.0
     averageDecay: float = 0.999
     precision: str = "float32"
     threads: int = 2
     checkpointMinutes: float = 4.0
     evaluationMinutes: float = 10.0
     concatenation: dict | None = None
+    shortFirst: dict | None = None
+    growth: dict | None = None
+
+
+    def depth_at(self, step: int) -> int | None:
+        """Blocks that are trained at a step; None for the whole model."""
+        return self.growth["blocks"] if self.growth and step < self.growth["untilStep"] else None
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,9 @@ def load_recipe(path: Path) -> Recipe:
         key: tuple(value) if isinstance(value, list) else value for key, value in (content.get("augmentation") or {}).items()
     }
     data = content["data"]
+    growth, encoder = (content["training"] or {}).get("growth"), content["model"]["encoder"]
+    if growth and growth["blocks"] not in [exit["afterBlock"] for exit in encoder["exits"]][:-1]:
+        raise RecipeError(f"{path}: training.growth.blocks must be the place of an exit before the last, not {growth['blocks']}")
     return Recipe(
         name=content["name"], seed=int(content["seed"]), train=data["train"], dev=data["dev"], noise=data.get("noise"),
         vocabulary=content["vocabulary"], model=content["model"],

@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from . import data
+from .audio import SAMPLE_RATE
 from .data import Batch, Cache
 from .evaluate import evaluate
 from .features import frame_count, log_mel, running_mean
@@ -91,19 +92,24 @@ class Batches:
 
     def _plan(self, epoch: int) -> list[list[data.Item]]:
         generator = random.Random(f"{self.recipe.seed}/{epoch}")
-        # Infeasible even alone: dropped here, counted and reported at the start.
-        items = data.epoch_items(self.clips, generator, self.recipe.training.concatenation)
+        clips, concatenation = self.clips, self.recipe.training.concatenation
+        short = self.recipe.training.shortFirst
+        if short and epoch < short["epochs"]:
+            # CTC from scratch sits on "all blank" for long; single words leave alignments little choice and break that.
+            clips, concatenation = [clip for clip in clips if clip.samples < short["belowSeconds"] * SAMPLE_RATE], None
+        items = data.epoch_items(clips, generator, concatenation)
         return data.batches_by_length(items, self.recipe.training.batchSeconds, self.tail, generator)
 
     def _make(self, items: list[data.Item], position: Position) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Log-mel [B, T, bins] (augmented, not yet normalised), frames [B], targets [B, U], target counts [B]."""
         generator = random.Random(f"{self.recipe.seed}/{position.epoch}/{position.batch}")
+        augmentation = self.recipe.augmentation.at(position.epoch)
         batch: Batch = data.load_batch(
-            items, self, self.vocabulary.encode, self.tail, self.recipe.augmentation, self.noise, generator
+            items, self, self.vocabulary.encode, self.tail, augmentation, self.noise, generator
         )
         features = log_mel(torch.from_numpy(batch.samples), self.settings)
-        if self.recipe.augmentation.telephoneProbability > 0:
-            data.telephone_band(features.numpy(), self.recipe.augmentation, generator, math.log(self.settings.floor))
+        if augmentation.telephoneProbability > 0:
+            data.telephone_band(features.numpy(), augmentation, generator, math.log(self.settings.floor))
         frames = frame_count(torch.from_numpy(batch.sample_counts), self.settings)
         return features, frames, torch.from_numpy(batch.targets), torch.from_numpy(batch.target_counts)
 
@@ -136,12 +142,20 @@ class Batches:
 
 
 def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
-    """Linear warm-up, then a cosine down to `finalLearningRate` of the peak at the last step."""
+    """Linear warm-up, then a cosine down to `finalLearningRate` of the peak at the last step.
+
+    With `growth` there are two such arcs: the first ends (at a third of its peak) where the whole model begins the second.
+    """
     settings = recipe.training
-    if step < settings.warmupSteps:
-        return settings.learningRate * (step + 1) / settings.warmupSteps
-    part = min(1.0, (step - settings.warmupSteps) / max(1, steps - settings.warmupSteps))
-    return settings.learningRate * (settings.finalLearningRate + (1 - settings.finalLearningRate) * 0.5 * (1 + math.cos(math.pi * part)))
+    peak, final, first, last = settings.learningRate, settings.finalLearningRate, 0, steps
+    if settings.growth and step < settings.growth["untilStep"]:
+        final, last = 0.3, settings.growth["untilStep"]
+    elif settings.growth:
+        peak, first = settings.growth["learningRate"], settings.growth["untilStep"]
+    if step - first < settings.warmupSteps:
+        return peak * (step - first + 1) / settings.warmupSteps
+    part = min(1.0, (step - first - settings.warmupSteps) / max(1, last - first - settings.warmupSteps))
+    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * part)))
 
 
 def batch_loss(
@@ -158,7 +172,7 @@ def batch_loss(
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
         output = model(normalised, frames)
     heads = output.exits + ([output.second_logits] if output.second_logits is not None else [])
-    weights = list(settings.exitWeights or [1.0] * len(output.exits))
+    weights = list(settings.exitWeights or [1.0] * len(output.exits))[: len(output.exits)]
     if output.second_logits is not None:
         weights.append(settings.secondWeight)
     losses = ctc_losses(torch.stack(heads), output.lengths, targets, target_counts).sum(1)
@@ -215,17 +229,25 @@ class Run:
         else:
             measure_statistics(self.model, self.caches, recipe.seed)
         self.model.to(self.device)
+        # The transducer is shallow and starts late: it bears, and needs, larger steps than the encoders below it.
+        transducer = [value for name, value in self.model.named_parameters() if name.startswith("transducer.")]
+        others = [value for name, value in self.model.named_parameters() if not name.startswith("transducer.")]
+        groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": recipe.training.transducerRate}]
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.training.learningRate, betas=(0.9, 0.98),
+            [group for group in groups if group["params"]], lr=recipe.training.learningRate, betas=(0.9, 0.99),
             weight_decay=recipe.training.weightDecay, fused=True,
         )
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         if saved:
-            self.optimizer.load_state_dict(saved["optimizer"])
+            # Moments from the checkpoint, settings from the recipe, should it have been changed in between.
+            settings = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": saved["optimizer"]["state"], "param_groups": settings})
             self.average = {name: value.to(self.device) for name, value in saved["average"].items()}
             self.step, self.seconds = saved["step"], saved["seconds"]
             self.position = Position(*saved["position"])
             torch.set_rng_state(saved["random"])
+        # A checkpoint at the very step of growing has not grown yet, hence the step before it.
+        self.model.depth = recipe.training.depth_at(max(0, self.step - 1))
         self.infeasible = count_infeasible(self.caches, self.vocabulary, self.model.settings.features)
 
     def log(self, record: dict, text: str | None = None) -> None:
@@ -255,18 +277,22 @@ class Run:
         """The model with the exponential moving average of its weights: what is evaluated and exported."""
         model = Recogniser(self.model.settings)
         model.load_state_dict({**self.model.state_dict(), **self.average})
+        model.depth = self.model.depth
         return model.to(self.device)
 
     def train_step(self, batch: tuple[Tensor, ...], steps: int) -> dict[str, float]:
         recipe = self.recipe
+        if self.model.depth is not None and recipe.training.depth_at(self.step) is None:
+            for name in self.model.grow():
+                self.average[name].copy_(self.model.get_parameter(name).detach())
         features, frames, targets, target_counts = (part.to(self.device) for part in batch)
         generator = random.Random(f"{recipe.seed}/step/{self.step}")
         normalised = self.model.normalise(features)
         masked = normalised.cpu()
-        data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.augmentation, generator)
+        data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.augmentation.at(self.position.epoch), generator)
         rate = learning_rate(self.step, recipe, steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.model.train()
         loss, parts = batch_loss(self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator)
         self.optimizer.zero_grad(set_to_none=True)

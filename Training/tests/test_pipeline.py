@@ -35,7 +35,7 @@ RECIPE = {
         "transducer": {"context": 2, "embedding": 4, "joiner": 6},
     },
     "training": {
-        "steps": 12, "batchSeconds": 6, "learningRate": 0.003, "warmupSteps": 4, "dropout": 0.1, "threads": 1,
+        "steps": 12, "batchSeconds": 6, "learningRate": 0.003, "warmupSteps": 2, "dropout": 0.1, "threads": 1, "growth": {"untilStep": 4, "blocks": 1, "learningRate": 0.002},
         "concatenation": {"belowSeconds": 1.0, "alone": 0.3, "seconds": [1.0, 2.0]},
     },
     "augmentation": {
@@ -115,6 +115,16 @@ def test_every_clip_is_used_once_an_epoch(world):
     used = [clip.path for batch in batches for item in batch for clip in item.clips]
     assert sorted(used) == sorted(clip.path for clip in cache.clips)
     assert all(len(batch) == 1 or len(batch) * max(item.samples + 3200 for item in batch) <= 6 * 16000 for batch in batches)
+
+
+def test_growing_starts_where_the_shallow_exit_is(world, tmp_path):
+    run = Run(load_recipe(world / "recipe.yaml"), world / "cache", tmp_path / "run")
+    assert run.model.depth == 1
+    shallow = run.model.encoder.exits[0].projection.weight
+    names = run.model.grow()
+    assert run.model.depth is None and "encoder.exits.1.projection.weight" in names
+    assert torch.equal(run.model.encoder.exits[1].projection.weight, shallow)
+    assert torch.equal(run.model.secondEncoder.input.weight, torch.eye(8))
 
 
 def losses(world, folder):

@@ -1,0 +1,280 @@
+import Foundation
+import Testing
+
+@Suite(
+  "The commands as a user runs them", .timeLimit(.minutes(10)),
+  .enabled(
+    if: Programs.built != nil, "tandem-device and tandem-edge are not built: swift build -c release"
+  ))
+struct CommandTests {
+  private let programs: Programs
+  private let folder: String
+  private let model = TestEdge.modelFolder()
+
+  init() throws {
+    programs = try #require(Programs.built)
+    folder = try Programs.temporaryFolder()
+  }
+
+  private func speech(_ name: String = "speech.wav") throws -> String {
+    let path = folder + "/" + name
+    try Sound.writeWAV(Sound.bursts(seconds: 1), to: path)
+    return path
+  }
+
+  private func transcribe(_ arguments: [String]) async throws -> Programs.Outcome {
+    try await programs.run(
+      "tandem-device", ["transcribe", "--model", model, "--format", "text"] + arguments)
+  }
+
+  private func expect(
+    _ outcome: Programs.Outcome, status: Int32, says words: [String],
+    _ location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(outcome.status == status, "\(outcome.errors)", sourceLocation: location)
+    for word in words {
+      #expect(
+        outcome.errors.contains(word), "\(word) is not in: \(outcome.errors)",
+        sourceLocation: location)
+    }
+  }
+
+  @Test func transcribesHere() async throws {
+    let outcome = try await transcribe([try speech(), "--policy", "always-local"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.split(separator: "\n").count == 1)
+  }
+
+  @Test func anUnknownPolicy() async throws {
+    let outcome = try await transcribe([try speech(), "--policy", "always-ege"])
+    #expect([64, 78].contains(outcome.status))
+    expect(outcome, status: outcome.status, says: ["always-ege", "always-edge", "always-local"])
+  }
+
+  @Test func aBadConfigurationKey() async throws {
+    let path = folder + "/device.yaml"
+    try Data("edge:\n  prot: 7443\n".utf8).write(to: URL(fileURLWithPath: path))
+    let outcome = try await transcribe([try speech(), "--config", path])
+    expect(outcome, status: 78, says: [path, "edge.prot", "edge.port"])
+  }
+
+  @Test func aBadConfigurationValue() async throws {
+    expect(
+      try await transcribe([try speech(), "--deadline-seconds", "soon"]), status: 78,
+      says: ["deadline", "soon"])
+    expect(
+      try await programs.run("tandem-edge", ["serve", "--port", "70000"]), status: 78,
+      says: ["port", "70000"])
+  }
+
+  @Test func aMissingConfiguration() async throws {
+    expect(
+      try await transcribe([try speech(), "--config", "/nowhere/device.yaml"]), status: 66,
+      says: ["/nowhere/device.yaml"])
+  }
+
+  @Test func aMissingModel() async throws {
+    expect(
+      try await programs.run(
+        "tandem-device", ["transcribe", "--model", "/nowhere/model", try speech()]),
+      status: 66, says: ["/nowhere/model/model.json"])
+    expect(
+      try await programs.run("tandem-edge", ["serve", "--model", "/nowhere/model"]), status: 66,
+      says: ["/nowhere/model/model.json"])
+  }
+
+  @Test func aTruncatedModel() async throws {
+    let damaged = folder + "/damaged"
+    try FileManager.default.copyItem(atPath: model, toPath: damaged)
+    let weights = URL(fileURLWithPath: damaged + "/device.safetensors")
+    let bytes = try Data(contentsOf: weights)
+    try bytes.prefix(bytes.count - 1_000).write(to: weights)
+    let outcome = try await programs.run(
+      "tandem-device", ["transcribe", "--model", damaged, try speech()])
+    expect(outcome, status: 65, says: ["device.safetensors", "truncated"])
+    expect(
+      try await programs.run("tandem-edge", ["serve", "--model", damaged]), status: 65,
+      says: ["device.safetensors", "truncated"])
+  }
+
+  @Test("A file that is no audio is named, and the others go on")
+  func badFiles() async throws {
+    let text = folder + "/notes.txt"
+    try Data("these are words, not sound\n".utf8).write(to: URL(fileURLWithPath: text))
+    let empty = folder + "/empty.wav"
+    try Data().write(to: URL(fileURLWithPath: empty))
+    let nothing = folder + "/nothing.wav"
+    try Sound.writeWAV([], to: nothing)
+    let outcome = try await transcribe([
+      try speech("first.wav"), text, empty, nothing, "/nowhere/gone.wav", try speech("last.wav"),
+      "--policy", "always-local",
+    ])
+    expect(
+      outcome, status: 65,
+      says: [
+        "notes.txt is not audio", "empty.wav is empty", "nothing.wav has 0 samples",
+        "/nowhere/gone.wav cannot be opened",
+      ])
+    #expect(outcome.output.split(separator: "\n").count == 2, "\(outcome.output)")
+  }
+
+  @Test func noFilesAtAll() async throws {
+    expect(try await transcribe([]), status: 64, says: ["no audio files"])
+  }
+
+  @Test func anUnknownCommandAndFlag() async throws {
+    expect(try await programs.run("tandem-device", ["transcrib"]), status: 64, says: ["transcrib"])
+    expect(
+      try await transcribe([try speech(), "--polcy", "always-local"]), status: 64, says: ["polcy"])
+  }
+
+  @Test func anEdgeThatIsNotThere() async throws {
+    // A port that was free a moment ago.
+    let port = try await TestEdge.run { $0.port }
+    let certificates = try TestCertificates.shared.get()
+    let outcome = try await transcribe([
+      try speech(), "--policy", "always-edge", "--edge-host", "127.0.0.1", "--edge-port", "\(port)",
+      "--certificates-certificate", certificates.device.certificatePath,
+      "--certificates-private-key", certificates.device.privateKeyPath,
+      "--certificates-authority", certificates.authority.certificatePath,
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.split(separator: "\n").count == 1)
+
+    expect(
+      try await programs.run(
+        "tandem-device",
+        [
+          "describe", "--model", model, "--edge-host", "127.0.0.1", "--edge-port", "\(port)",
+          "--certificates-certificate", certificates.device.certificatePath,
+          "--certificates-private-key", certificates.device.privateKeyPath,
+          "--certificates-authority", certificates.authority.certificatePath,
+        ]), status: 69, says: ["127.0.0.1:\(port)", "nobody listens"])
+  }
+
+  @Test func aMissingAndAnExpiredCertificate() async throws {
+    let certificates = try TestCertificates.shared.get()
+    expect(
+      try await transcribe([
+        try speech(), "--edge-host", "127.0.0.1", "--certificates-certificate", "/nowhere/c.pem",
+        "--certificates-private-key", "/nowhere/c.key",
+      ]), status: 78, says: ["/nowhere/c.pem"])
+    expect(
+      try await transcribe([
+        try speech(), "--edge-host", "127.0.0.1",
+        "--certificates-certificate", certificates.expiredDevice.certificatePath,
+        "--certificates-private-key", certificates.expiredDevice.privateKeyPath,
+      ]), status: 78, says: [certificates.expiredDevice.certificatePath, "expired"])
+  }
+
+  private func serve(port: Int) throws -> Programs.Running {
+    let certificates = try TestCertificates.shared.get()
+    return try programs.start(
+      "tandem-edge",
+      [
+        "serve", "--model", model, "--port", "\(port)", "--port-file", folder + "/port",
+        "--certificates-certificate", certificates.edge.certificatePath,
+        "--certificates-private-key", certificates.edge.privateKeyPath,
+        "--certificates-authority", certificates.authority.certificatePath,
+      ])
+  }
+
+  private func ready(_ edge: Programs.Running) async throws -> Int {
+    var port = 0
+    try await TestEdge.eventually("the edge is ready") {
+      let text = (try? String(contentsOfFile: folder + "/port", encoding: .utf8)) ?? ""
+      port = Int(text.trimmingCharacters(in: .newlines)) ?? 0
+      return port > 0 || !edge.process.isRunning
+    }
+    #expect(port > 0, "\(edge.errors)")
+    return port
+  }
+
+  @Test("An edge that freezes costs one deadline, not one an utterance, and is found again")
+  func frozenEdge() async throws {
+    let edge = try serve(port: 0)
+    let port = try await ready(edge)
+    defer { kill(edge.process.processIdentifier, SIGKILL) }
+    let link = try TestEdge.link(port: port, connectTimeout: .seconds(1))
+    let device = try TestEdge.device(link) { $0.deadline = 4 }
+    let samples = Sound.bursts(seconds: 1)
+    try await TestEdge.eventually("the edge answers") {
+      try await device.recognize(samples).origin == .edge
+    }
+    // Its connections stay open and nothing comes, as when a cable is pulled.
+    kill(edge.process.processIdentifier, SIGSTOP)
+    let first = try await device.recognize(samples)
+    #expect(first.failure == .deadline, "\(first.reason)")
+    let second = try await device.recognize(samples)
+    #expect(second.failure == nil, "\(second.reason)")
+    #expect(second.decisions.last?.reason == .linkDown)
+    #expect(second.text == first.text)
+    kill(edge.process.processIdentifier, SIGCONT)
+    try await TestEdge.eventually("the edge is found again", within: .seconds(60)) {
+      try await device.recognize(samples).origin == .edge
+    }
+    await device.close()
+  }
+
+  @Test("A port in use is named; an edge that is told to stop ends with 0")
+  func portInUseAndStop() async throws {
+    let first = try serve(port: 0)
+    let port = try await ready(first)
+    let second = try serve(port: port)
+    try await TestEdge.eventually("the second gives up") { !second.process.isRunning }
+    if second.process.isRunning { second.process.terminate() }
+    #expect(second.process.terminationStatus == 69)
+    #expect(second.errors.contains("127.0.0.1:\(port)"), "\(second.errors)")
+    #expect(try await first.stop() == 0)
+  }
+
+  @Test("A recorded utterance is what the edge answers")
+  func recordsPackets() async throws {
+    let output = folder + "/utterance.packets"
+    let outcome = try await programs.run(
+      "tandem-device",
+      [
+        "record-packets", try speech(), "--model", model, "--split-layer", "1", "--codec", "int8",
+        "--output", output,
+      ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let expectation =
+      try JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(fileURLWithPath: folder + "/utterance.json"))) as? [String: Any]
+    let transcript = try #require(expectation?["transcript"] as? String)
+    #expect(expectation?["split_layer"] as? Int == 1)
+    #expect(expectation?["codec"] as? String == "int8")
+
+    let packets = try Recorded.packets(Data(contentsOf: URL(fileURLWithPath: output)))
+    #expect(packets[0].start.utteranceID == Data(count: 16))
+    try await TestEdge.run { server in
+      #expect(
+        expectation?["model_fingerprint"] as? String == server.model.fingerprint)
+      try await TestEdge.withClient(server) { client in
+        let text = try await RefusalTests.send(packets, client)
+        #expect(text == transcript)
+      }
+    }
+  }
+
+  @Test("An hour of sound is transcribed in bounded memory")
+  func anHour() async throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/hour.wav"
+    // Ten seconds of noise and pauses, 360 times; 115 MB.
+    try Sound.writeWAV(Sound.bursts(seconds: 10), repeats: 360, to: path)
+    let outcome = try await programs.run(
+      "tandem-device",
+      [
+        "transcribe", "--model", model, "--format", "json", "--policy", "always-local",
+        "--decision-log-path", folder + "/decisions.sqlite", path,
+      ], limit: 500)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n")
+    print("an hour: \(lines.count) utterances, at most \(outcome.peakKibibytes) KiB")
+    #expect(lines.count >= 120, "no utterance is longer than thirty seconds")
+    // The samples alone would be 230 MB.
+    #expect(outcome.peakKibibytes > 0)
+    #expect(outcome.peakKibibytes < 200_000)
+  }
+}
