@@ -196,6 +196,7 @@ import Testing
       }
       best = min(best, time / 100)
     }
+    print("\(name) decides in \(best)")
     #expect(checksum == 50 * 100 * 22)
     #expect(best < .microseconds(20))
   }
