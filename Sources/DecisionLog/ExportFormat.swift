@@ -90,5 +90,6 @@ public enum ExportFormat: String, CaseIterable, Sendable {
     .text("modelFingerprint") { $0.modelFingerprint },
     .text("deviceClass") { $0.deviceClass },
     .text("transcript") { $0.transcript },
+    .raw("propensity") { $0.propensity.map { "\($0)" } },
   ]
 }

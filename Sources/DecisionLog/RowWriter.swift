@@ -8,8 +8,8 @@ enum RowWriter {
       id, startTime, durationSeconds, signalToNoiseDecibels, exitsJson, linkJson, edgeJson,
       predictionsJson, decisionsJson, policy, reason, offloaded, predictedTotal, predictedLatency,
       bytesSent, bytesReceived, answerSeconds, timesJson, actualTotal, actualCostJson, origin,
-      fallbackReason, modelFingerprint, deviceClass, transcript
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      fallbackReason, modelFingerprint, deviceClass, transcript, propensity
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     """
 
   static func insert(_ record: DecisionRecord, storeTranscript: Bool, into database: Database)
@@ -30,6 +30,7 @@ enum RowWriter {
       record.fallbackReason?.rawValue, record.modelFingerprint, record.deviceClass.rawValue,
       // The one place where a transcript can reach the file.
       storeTranscript ? record.transcript : nil,
+      chain.propensity,
     ]
     try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
   }

@@ -5,9 +5,13 @@ import GRDB
 ///
 /// Version 1: `schema(version)` with one row, and `utterance` with one row an utterance; its columns
 /// are those of `StoredDecision`. Columns ending in `Json` hold JSON as the types of `Offload` encode.
+///
+/// Version 2: the column `propensity`; in `decisionsJson` every decision holds what the policy saw
+/// (`context`) and every prediction the probability of its action, so that the row can be replayed.
+/// Rows of version 1 stay as they are: their `propensity` is NULL.
 enum Schema {
   /// The version that this code writes.
-  static let version = 1
+  static let version = 2
 
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
@@ -45,6 +49,13 @@ enum Schema {
             transcript TEXT                   -- NULL unless transcripts were asked for
           );
           CREATE INDEX utteranceByTime ON utterance (startTime);
+          """)
+    }
+    migrator.registerMigration("2") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE utterance ADD COLUMN propensity REAL; -- of the chain of decisions
+          UPDATE schema SET version = 2;
           """)
     }
     return migrator

@@ -46,6 +46,9 @@ public struct StoredDecision: Sendable, Hashable, Codable, FetchableRecord {
   public var deviceClass: String
   /// nil unless transcripts were asked for.
   public var transcript: String?
+  /// How probably the policy was to decide as it did, from the first decision to the last; nil in rows of version 1 and
+  /// in rows without a decision.
+  public var propensity: Double?
 
   /// The exits' evidence.
   public func exits() throws -> [ExitEvidence] { try Self.decode(exitsJson) }

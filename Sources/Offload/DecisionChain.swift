@@ -21,6 +21,11 @@ public struct DecisionChain: Hashable, Sendable {
   /// Expected word errors of the answer that was settled on; nil if unknown.
   public var expectedErrors: Double? { decisions.last?.predictedCost?.expectedErrors }
 
+  /// How probably the policy was to decide so, from the first decision to the last; nil without decisions.
+  public var propensity: Double? {
+    decisions.isEmpty ? nil : decisions.reduce(1) { $0 * $1.propensity }
+  }
+
   private func sum(_ term: (PredictedCost, _ isLast: Bool) -> Double) -> Double? {
     var sum = 0.0
     for (index, decision) in decisions.enumerated() {

@@ -238,7 +238,7 @@ import Testing
     let log = try DecisionLog(path: path)
     try log.executeForTesting("UPDATE schema SET version = 99")
     await log.close()
-    let expected = DecisionLogError.newerSchema(path: path, found: 99, known: 1)
+    let expected = DecisionLogError.newerSchema(path: path, found: 99, known: Schema.version)
     #expect(throws: expected) { try DecisionLog(path: path) }
     #expect(throws: expected) { try DecisionLogReader(path: path) }
     #expect(expected.description.contains("99"))
