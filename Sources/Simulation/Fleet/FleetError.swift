@@ -3,6 +3,7 @@ public enum FleetError: Error, Hashable, Sendable {
   case noSuchExit(Int, exits: Int)
   case notProfiled(splitLayer: Int, codec: Int)
   case noSuchBaseline(String, known: [String])
+  case unknownStrategy(String, known: [String])
 }
 
 extension FleetError: CustomStringConvertible {
@@ -15,11 +16,27 @@ extension FleetError: CustomStringConvertible {
     case .noSuchBaseline(let name, let known):
       "the profile has no baseline '\(name)'; it has "
         + (known.isEmpty ? "none" : known.joined(separator: ", "))
+    case .unknownStrategy(let name, let known):
+      "no strategy is called '\(name)'; with this profile there are \(known.joined(separator: ", "))"
     }
   }
 }
 
 extension Strategy {
+  /// Strategies by the names that reports use.
+  /// - Throws: `FleetError.unknownStrategy`, which lists the known ones.
+  public static func named(_ names: [String], profile: Profile) throws(FleetError) -> [Strategy] {
+    let known = all(profile: profile)
+    var strategies: [Strategy] = []
+    for name in names {
+      guard let strategy = known.first(where: { $0.name == name }) else {
+        throw .unknownStrategy(name, known: known.map(\.name))
+      }
+      strategies.append(strategy)
+    }
+    return strategies
+  }
+
   /// - Throws: `FleetError` if `profile` does not hold what the strategy needs.
   func check(_ profile: Profile) throws(FleetError) {
     switch self {
