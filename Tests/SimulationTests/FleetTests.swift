@@ -77,6 +77,26 @@ import Testing
     }
   }
 
+  /// Where the edge is shared the oracle waits for nobody: a bound that holds all the same.
+  @Test func noStrategyBeatsTheBound() throws {
+    let profile = try Fixtures.profile()
+    var configuration = Fixtures.configuration(devices: 60, isShared: true)
+    configuration.edge.workers = 1
+    configuration.edge.operationsPerSecond = 3e9
+    configuration.edge.queueLimit = 8
+    let bound = try run(.clairvoyantOracle, configuration, profile: profile).report.meanCost
+    for strategy in Strategy.all(profile: profile)
+    where strategy.kind != .oracle && strategy != .baseline("opus-12") {
+      #expect(try bound <= run(strategy, configuration, profile: profile).report.meanCost)
+    }
+  }
+
+  @Test func randomOffloadsAtItsRate() throws {
+    let report = try run(.random(share: 0.3), Fixtures.configuration(seconds: 7_200)).report
+    #expect(abs(report.offloadRate - 0.3) < 0.05)
+    #expect(report.answeredBy["exit 4", default: 0] > report.utterances / 2)
+  }
+
   /// The informed oracle knows less than the clairvoyant one and more than any device: it lies between them, up to
   /// chance, which its classes of confidence leave some of.
   @Test func theInformedOracleLiesBetween() throws {

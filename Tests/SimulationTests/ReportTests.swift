@@ -36,6 +36,7 @@ import Testing
     let read = try lines.map { try JSONDecoder().decode(StrategyReport.self, from: Data($0)) }
     #expect(read == comparison.reports)
     #expect(Set(read.map(\.strategy)).count == read.count)
+    #expect(read.contains { $0.strategy == "random-at-the-same-rate" })
     for report in read where report.kind != .oracle {
       #expect(report.regret.map(\.against) == ["oracle-informed", "oracle-clairvoyant"])
       for regret in report.regret {

@@ -1,8 +1,9 @@
 /// What others ask of the edge, drawn before the run from the seed, so that it is the same for all policies.
 ///
 /// Jobs come as a Poisson process whose rate follows the configured utilisation; service times are
-/// exponential; first come, first served (Kiefer and Wolfowitz's workload recursion). `wait(at:)` is what a job
-/// would wait that came beside them and got into nobody's way.
+/// exponential; first come, first served (Kiefer and Wolfowitz's workload recursion). A job that would find the
+/// queue full is refused, which is settled here, without the devices. `wait(at:)` is what a job would wait that came
+/// beside them and got into nobody's way.
 public struct BackgroundLoad: Sendable {
   public struct Job: Sendable, Hashable {
     public var time: Double
@@ -44,6 +45,7 @@ public struct BackgroundLoad: Sendable {
         // The earliest free worker takes it.
         var earliest = 0
         for worker in free.indices where free[worker] < free[earliest] { earliest = worker }
+        guard free[earliest] - time <= configuration.fullQueueSeconds else { continue }
         free[earliest] = max(free[earliest], time) + service
         jobs.append(Job(time: time, service: service))
         firstFree.append(free.min() ?? 0)

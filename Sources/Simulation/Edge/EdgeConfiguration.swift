@@ -29,6 +29,11 @@ public struct EdgeConfiguration: Sendable, Hashable {
     }
   }
 
+  /// Seconds that an utterance waits that takes the queue's last place, on average.
+  var fullQueueSeconds: Double {
+    Double(queueLimit) * backgroundServiceSeconds / Double(workers)
+  }
+
   public init(
     workers: Int, operationsPerSecond: Double, queueLimit: Int = 64, streamLimit: Int = 256,
     isShared: Bool = true, background: [BackgroundLevel] = [],

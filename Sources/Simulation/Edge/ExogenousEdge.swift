@@ -19,10 +19,7 @@ struct ExogenousEdge: Sendable {
       )
     }
     // As many as the queue holds wait before it: the real edge would refuse.
-    let fullQueue =
-      Double(configuration.queueLimit) * configuration.backgroundServiceSeconds
-      / Double(configuration.workers)
-    if wait > fullQueue {
+    if wait > configuration.fullQueueSeconds {
       return (
         .failure(time: link.answer(startingAt: admitted, moment: moment), .refused), admitted, wait
       )

@@ -40,7 +40,7 @@ extension Strategy {
   /// - Throws: `FleetError` if `profile` does not hold what the strategy needs.
   func check(_ profile: Profile) throws(FleetError) {
     switch self {
-    case .policy, .clairvoyantOracle, .informedOracle: return
+    case .policy, .random, .clairvoyantOracle, .informedOracle: return
     case .exit(let exit):
       guard (1...profile.header.shape.exits.count).contains(exit) else {
         throw .noSuchExit(exit, exits: profile.header.shape.exits.count)

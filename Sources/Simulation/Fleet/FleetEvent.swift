@@ -9,6 +9,6 @@ enum FleetEvent: Sendable {
   case failureArrives(slot: Int, serial: Int, failure: UtteranceResult.Failure)
   case deadline(slot: Int, serial: Int)
   case backgroundArrives(index: Int)
-  case backgroundServed(generation: Int)
+  case backgroundServed(generation: Int, seconds: Double)
   case crash
 }

@@ -10,6 +10,9 @@ public enum Strategy: Hashable, Sendable {
   case edge(splitLayer: Int, codec: Int)
   /// Sends audio to a server that has the whole model: a name of the profile's `baselines`.
   case baseline(String)
+  /// Offloads this share of the utterances, drawn at random, at the lowest layer; the others get the last exit's
+  /// transcript. Better than this at the same rate is what choosing well adds.
+  case random(share: Double)
   /// Knows rates, queues and every transcript's errors.
   case clairvoyantOracle
   /// Knows rates and queues; of errors only what to expect, given the exits that were computed.
@@ -22,6 +25,7 @@ public enum Strategy: Hashable, Sendable {
     case .exit(let exit): "local-exit-\(exit)"
     case .edge(let layer, let codec): "edge-layer-\(layer)-codec-\(codec)"
     case .baseline(let name): name
+    case .random: "random-at-the-same-rate"
     case .clairvoyantOracle: "oracle-clairvoyant"
     case .informedOracle: "oracle-informed"
     }
@@ -31,7 +35,7 @@ public enum Strategy: Hashable, Sendable {
   public var kind: Kind {
     switch self {
     case .policy: .policy
-    case .exit, .edge, .baseline: .fixed
+    case .exit, .edge, .baseline, .random: .fixed
     case .clairvoyantOracle, .informedOracle: .oracle
     }
   }
@@ -39,7 +43,7 @@ public enum Strategy: Hashable, Sendable {
   public enum Kind: String, Codable, Sendable {
     /// Ships with the device.
     case policy
-    /// Does the same with every utterance.
+    /// Never looks at the utterance, the link or the edge.
     case fixed
     /// Knows what no device can know.
     case oracle

@@ -8,7 +8,8 @@ public struct Comparison: Sendable {
   /// One a strategy, in the order in which they were asked for.
   public let reports: [StrategyReport]
 
-  /// Runs every strategy, one after the other, and works out regret against the oracles among them.
+  /// Runs every strategy, one after the other, and works out regret against the oracles among them. Beside policies and
+  /// fixed strategies there is also one that offloads at random, as often as the best policy.
   /// - Parameter progress: told the strategy's name and how much of its run is over, from 0 to 1.
   /// - Throws: `UnknownPolicyError`, `FleetError`.
   public init(
@@ -19,12 +20,25 @@ public struct Comparison: Sendable {
     self.seed = seed
     var runs: [FleetRun] = []
     for strategy in strategies {
+      progress?(strategy.name, 0)
       let simulation = try FleetSimulation(
         configuration: scenario.configuration, profile: profile, calibration: calibration,
         strategy: strategy, seed: seed)
       runs.append(
         simulation.run(scenario: scenario.name) { progress?(strategy.name, $0) })
       progress?(strategy.name, 1)
+    }
+    // As often as the best policy offloads, but blindly.
+    if let best = runs.filter({ $0.report.kind == .policy }).min(by: {
+      $0.report.meanCost < $1.report.meanCost
+    }), runs.contains(where: { $0.report.kind == .fixed }) {
+      let random = Strategy.random(share: best.report.offloadRate)
+      progress?(random.name, 0)
+      let simulation = try FleetSimulation(
+        configuration: scenario.configuration, profile: profile, calibration: calibration,
+        strategy: random, seed: seed)
+      runs.append(simulation.run(scenario: scenario.name) { progress?(random.name, $0) })
+      progress?(random.name, 1)
     }
     let isShared = scenario.configuration.edge.isShared
     let oracles = runs.filter { $0.report.kind == .oracle }

@@ -227,6 +227,11 @@ struct HTMLReport {
     text += figure(bandwidthPlot)
     text += figure(waitPlot)
     text += "<p>Cost an utterance over time.</p>\n" + figure(costPlot)
+    if let plot = regretPlot {
+      text +=
+        "<p>Regret so far: how much more all utterances up to then have cost than with the informed oracle. A policy that has learned grows slowly.</p>\n"
+        + figure(plot)
+    }
     return text
   }
 
@@ -308,6 +313,26 @@ struct HTMLReport {
       series: lines.map { number, report, points in series(report, number, points: points) })
   }
 
+  private var regretPlot: Plot? {
+    guard let oracle = reports.first(where: { $0.strategy == Strategy.informedOracle.name })
+    else { return nil }
+    let lines = drawn.enumerated().filter { $0.element.kind != .oracle }.map { number, report in
+      var sum = 0.0
+      let points = zip(report.timeline, oracle.timeline).map { own, best in
+        sum +=
+          (own.meanCost ?? 0) * Double(own.utterances)
+          - (best.meanCost ?? 0) * Double(best.utterances)
+        return (x: own.from / 3600, y: sum)
+      }
+      return series(report, number, points: points)
+    }
+    let values = lines.flatMap { $0.points.map(\.y) }
+    let low = min(values.min() ?? 0, 0)
+    return Plot(
+      title: "Regret over time", xLabel: "hours", yLabel: "cost above the oracle's", xRange: hours,
+      yRange: low...max((values.max() ?? 0) * 1.05, low + 1e-6), series: lines)
+  }
+
   private func scatter(_ label: String, _ value: (StrategyReport) -> Double) -> String {
     let width = 640.0
     let height = 300.0
@@ -321,6 +346,7 @@ struct HTMLReport {
     ).svg
     frame = String(frame.dropLast("</svg>\n".count))
     var legend = "<ul class=\"legend\">"
+    var marks: [(x: Double, y: Double, number: Int)] = []
     for (number, report) in reports.enumerated() {
       let x = 62 + value(report) / high * (width - 76)
       let y = height - 44 - (report.wordErrorRate - low) / (top - low) * (height - 58)
@@ -332,10 +358,17 @@ struct HTMLReport {
         }
       frame +=
         "<circle cx=\"\(Plot.short(x))\" cy=\"\(Plot.short(y))\" r=\"5\" fill=\"\(color)\" fill-opacity=\"0.75\"><title>\(HTMLText.escape(report.strategy))</title></circle>"
-      frame +=
-        "<text class=\"mark\" x=\"\(Plot.short(min(x + 7, width - 16)))\" y=\"\(Plot.short(y - 4))\">\(number + 1)</text>\n"
+      marks.append((x, y, number + 1))
       legend +=
         "<li><span style=\"color:\(color)\">●</span>\(number + 1) \(HTMLText.escape(report.strategy))</li>"
+    }
+    // Points that lie on one another share a label.
+    while let first = marks.first {
+      let near = marks.filter { abs($0.x - first.x) < 14 && abs($0.y - first.y) < 12 }
+      marks.removeAll { mark in near.contains { $0.number == mark.number } }
+      let isRight = first.x > width - 90
+      frame +=
+        "<text class=\"mark\" text-anchor=\"\(isRight ? "end" : "start")\" x=\"\(Plot.short(first.x + (isRight ? -8 : 8)))\" y=\"\(Plot.short(first.y - 5))\">\(near.map { "\($0.number)" }.joined(separator: ", "))</text>\n"
     }
     return frame + "</svg>\n" + legend + "</ul>\n"
   }
