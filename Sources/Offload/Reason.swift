@@ -16,6 +16,16 @@ public enum Reason: Hashable, Codable, Sendable {
   case linkDown
   /// The edge's answer is predicted to come after the deadline.
   case deadlineTooShort(predictedSeconds: Double, remainingSeconds: Double)
+  /// The edge's answer is predicted to be back in time, nine times in ten.
+  case inTime(predictedSeconds: Double, allowedSeconds: Double)
+  /// No other action has a lower expected cost (in cost units; nil if there was no other).
+  case cheapest(expected: Double, nextBest: Double?)
+  /// Nearly as good as the cheapest, and drawn among such, so that not every device does the same.
+  case nearTie(expected: Double, cheapest: Double)
+  /// Drawn to learn what the edge is like now.
+  case exploring(probability: Double)
+  /// What is left of the day's budget does not cover an offload (bytes or joules).
+  case budgetSpent(needed: Double, left: Double)
 
   /// A stable word for counting and filtering.
   public var code: String {
@@ -28,6 +38,11 @@ public enum Reason: Hashable, Codable, Sendable {
     case .noEdge: "no-edge"
     case .linkDown: "link-down"
     case .deadlineTooShort: "deadline-too-short"
+    case .inTime: "in-time"
+    case .cheapest: "cheapest"
+    case .nearTie: "near-tie"
+    case .exploring: "exploring"
+    case .budgetSpent: "budget-spent"
     }
   }
 }
@@ -53,6 +68,19 @@ extension Reason: CustomStringConvertible {
       "the link to the edge is down"
     case .deadlineTooShort(let predicted, let remaining):
       "the edge would take \(Self.short(predicted)) s, \(Self.short(remaining)) s are left"
+    case .inTime(let predicted, let allowed):
+      "the edge answers within \(Self.short(predicted)) s nine times in ten, "
+        + "\(Self.short(allowed)) s are allowed"
+    case .cheapest(let expected, let nextBest):
+      "expected cost \(Self.short(expected))"
+        + (nextBest.map { ", the next best \(Self.short($0))" } ?? "")
+    case .nearTie(let expected, let cheapest):
+      "expected cost \(Self.short(expected)), drawn among those near the lowest, "
+        + "\(Self.short(cheapest))"
+    case .exploring(let probability):
+      "drawn with probability \(Self.short(probability)), to learn what the edge is like now"
+    case .budgetSpent(let needed, let left):
+      "an offload needs \(Self.short(needed)) of the day's budget, \(Self.short(left)) are left"
     }
   }
 

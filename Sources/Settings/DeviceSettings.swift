@@ -20,6 +20,14 @@ public struct DeviceSettings: Sendable {
   public var criterion: ConfidenceCriterion
   /// nil: after the last.
   public var offloadAfterExit: Int?
+  /// Seconds within which `deadline` wants the edge's answer.
+  public var cloudLatencySeconds: Double
+  /// What `budget` may spend a day.
+  public var budget: Budget
+  /// How `bandit` learns.
+  public var bandit: BanditSettings
+  /// Seed of what policies leave to chance.
+  public var randomSeed: UInt64
   /// Where `always-edge` splits; nil: at the lowest layer.
   public var splitLayer: Int?
   public var codec: FeatureCodec
@@ -62,6 +70,15 @@ public struct DeviceSettings: Sendable {
       ConfidenceCriterion(rawValue: resolved.string("confidence.criterion")) ?? .frameEntropy
     let after = resolved.integer("confidence.offloadAfterExit")
     offloadAfterExit = after == 0 ? nil : after
+    cloudLatencySeconds = resolved.number("cloudLatencySeconds")
+    budget = Budget(
+      resource: Budget.Resource(rawValue: resolved.string("budget.resource")) ?? .megabytes,
+      perDay: resolved.number("budget.perDay"))
+    bandit = BanditSettings(
+      exploration: resolved.number("bandit.exploration"),
+      memory: resolved.number("bandit.memoryUtterances"),
+      optimism: resolved.number("bandit.optimism"))
+    randomSeed = UInt64(max(resolved.integer("randomSeed"), 0))
     let layer = resolved.integer("offload.splitLayer")
     splitLayer = layer < 0 ? nil : layer
     let codecName = resolved.string("offload.codec")
@@ -87,15 +104,21 @@ public struct DeviceSettings: Sendable {
     return try CostSettings.load(SettingsFile(path: costs))
   }
 
+  /// What the policy in force is told.
+  /// - Parameter calibration: the model's.
+  /// - Throws: `SettingsError` for the costs file.
+  public func policySettings(calibration: Calibration) throws(SettingsError) -> PolicySettings {
+    PolicySettings(
+      costs: CostPredictor(model: try costModel(), deviceClass: deviceClass),
+      calibration: calibration, criterion: criterion, offloadAfterExit: offloadAfterExit,
+      splitLayer: splitLayer, codec: codec.index, packetDuration: packetDuration,
+      cloudLatency: cloudLatencySeconds, budget: budget, bandit: bandit, seed: randomSeed)
+  }
+
   /// The policy in force.
   /// - Parameter calibration: the model's.
   /// - Throws: `SettingsError` for the costs file.
   public func makePolicy(calibration: Calibration) throws -> any Policy {
-    try PolicyRegistry.policy(
-      named: policy,
-      settings: PolicySettings(
-        costs: CostPredictor(model: costModel(), deviceClass: deviceClass),
-        calibration: calibration, criterion: criterion, offloadAfterExit: offloadAfterExit,
-        splitLayer: splitLayer, codec: codec.index, packetDuration: packetDuration))
+    try PolicyRegistry.policy(named: policy, settings: policySettings(calibration: calibration))
   }
 }

@@ -33,7 +33,10 @@ extension DeviceSettings {
       SettingKey(
         "policy", .choice(PolicyRegistry.names), default: .string(ConfidencePolicy.name),
         "Who decides: always-local never sends anything; always-edge offloads every utterance; "
-          + "confidence stops at the first exit that is sure and offloads what none is sure of."),
+          + "confidence stops at the first exit that is sure and offloads what none is sure of; deadline "
+          + "offloads only what is predicted to be back in time; model-based takes the lowest expected "
+          + "cost (costs.yaml); budget does so too, within a day's megabytes or joules; bandit learns "
+          + "from its own offloads what link and edge are like."),
       SettingKey(
         "confidence.criterion", .choice(ConfidenceCriterion.allCases.map(\.rawValue)),
         default: .string(ConfidenceCriterion.frameEntropy.rawValue),
@@ -44,6 +47,35 @@ extension DeviceSettings {
         "confidence.offloadAfterExit", .integer(0...64), default: .integer(0),
         "Number of the exit (from 1) after which an utterance that is not confident is offloaded. "
           + "0: the last, so that every exit is tried first."),
+      SettingKey(
+        "cloudLatencySeconds", .number(0.05...600), default: .number(1.5),
+        "Seconds within which the deadline policy wants the edge's answer, nine times in ten; if it is "
+          + "not predicted to be back by then, the utterance stays on the device."),
+      SettingKey(
+        "budget.resource", .choice(Budget.Resource.allCases.map(\.rawValue)),
+        default: .string(Budget.Resource.megabytes.rawValue),
+        "What the budget policy counts: megabytes (10^6 bytes sent and received, framing included), or "
+          + "joules that the radio draws."),
+      SettingKey(
+        "budget.perDay", .number(0...1_000_000), default: .number(0),
+        "Megabytes or joules that the budget policy may spend a day (of UTC); never exceeded. 0: nothing "
+          + "is offloaded."),
+      SettingKey(
+        "bandit.exploration", .number(0...1), default: .number(BanditSettings().exploration),
+        "Probability with which the bandit policy offloads an utterance that would have ended otherwise, "
+          + "to learn what link and edge are like now. With 0 it may stay local for ever."),
+      SettingKey(
+        "bandit.memoryUtterances", .number(1...1_000_000),
+        default: .number(BanditSettings().memory),
+        "Utterances after which what the bandit policy saw counts 1/e."),
+      SettingKey(
+        "bandit.optimism", .number(0...10), default: .number(BanditSettings().optimism),
+        "Standard deviations by which the bandit policy takes an offload that it knows little of for better "
+          + "than expected."),
+      SettingKey(
+        "randomSeed", .integer(0...Int(Int32.max)), default: .integer(0),
+        "Seed of what policies leave to chance: near ties and exploration. Give every device another one, so "
+          + "that they do not all come to the edge at once."),
       SettingKey(
         "offload.splitLayer", .integer(-1...256), default: .integer(-1),
         "Block after which always-edge splits; 0 is before the first block, -1 the lowest layer that "

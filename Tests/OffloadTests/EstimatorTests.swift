@@ -99,8 +99,16 @@ import Testing
     #expect(estimator.estimate(at: 100).sampleCount == 128)
   }
 
-  @Test func advertisedWaitsFadeTowardsTheAssumption() {
+  /// A queue that was long again and again is not forgotten: in the long run the edge waits as on average.
+  @Test func staleWaitsFadeTowardsTheMean() {
     var estimator = EdgeEstimator(assumedWait: 0.1, halfLife: 10)
+    for time in 0..<100 { estimator.observe(wait: time % 2 == 0 ? 0 : 4, at: Double(time)) }
+    #expect(estimator.estimate(at: 99).expectedWait == 4)
+    #expect(abs(estimator.estimate(at: 1000).expectedWait - 2) < 0.2)
+  }
+
+  @Test func advertisedWaitsFadeTowardsTheAssumption() {
+    var estimator = EdgeEstimator(assumedWait: 0.1, halfLife: 10, meanShare: 0)
     #expect(estimator.estimate(at: 3) == EdgeEstimate(expectedWait: 0.1, age: nil, price: 0))
     let believed = estimator.observe(wait: 2.1, price: 3, at: 5)
     #expect(believed)

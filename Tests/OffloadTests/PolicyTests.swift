@@ -3,7 +3,10 @@ import Testing
 
 @Suite struct PolicyTests {
   @Test func registryMakesEveryPolicyItNames() throws {
-    #expect(PolicyRegistry.names == ["always-local", "always-edge", "confidence"])
+    #expect(
+      PolicyRegistry.names == [
+        "always-local", "always-edge", "confidence", "deadline", "model-based", "budget", "bandit",
+      ])
     for name in PolicyRegistry.names {
       let policy = try PolicyRegistry.policy(named: name, settings: Fixtures.settings())
       #expect(policy.name == name)
@@ -17,7 +20,8 @@ import Testing
     }
     #expect(
       error?.description
-        == "no policy is called 'confidance'; known are always-local, always-edge, confidence")
+        == "no policy is called 'confidance'; known are "
+        + PolicyRegistry.names.joined(separator: ", "))
   }
 
   @Test func alwaysLocalGoesThroughEveryExitAndNeverOffloads() {

@@ -92,8 +92,8 @@ import Testing
   @Test func unknownChoicesAreNamed() {
     #expect(
       Self.error("policy: confidance")?.description
-        == "device.yaml:1: 'policy' is 'confidance', it must be one of always-local, always-edge, "
-        + "confidence; did you mean 'confidence'?")
+        == "device.yaml:1: 'policy' is 'confidance', it must be one of "
+        + "\(PolicyRegistry.names.joined(separator: ", ")); did you mean 'confidence'?")
     #expect(Self.error("offload:\n  codec: opus")?.description.contains("float32, int8") == true)
   }
 

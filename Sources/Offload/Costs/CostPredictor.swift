@@ -90,6 +90,39 @@ public struct CostPredictor: Sendable {
         server: use.serverSeconds * model.weights.serverSecond, errors: use.expectedErrors))
   }
 
+  /// Joules that the radio drew for an utterance: the part of its energy that offloading is to blame for.
+  public func radioEnergy(_ use: MeasuredUse) -> Double {
+    radio.joules(
+      sent: Double(use.bytesSent), received: Double(use.bytesReceived),
+      transferSeconds: use.transferSeconds)
+  }
+
+  /// Seconds and joules of computing on the device from where it stands up to an exit's transcript.
+  func localWork(_ evidence: Evidence, to exit: ModelShape.ExitPoint) -> (
+    seconds: Double, joules: Double
+  ) {
+    let shape = evidence.model
+    var perFrame =
+      shape.operations(blocks: evidence.blocksDone, to: exit.afterBlock) + shape.exitOperations
+    if evidence.exits.isEmpty { perFrame += shape.frontEndOperations }
+    let operations = perFrame * evidence.frameCount
+    return (
+      operations / max(evidence.deviceSpeed ?? device.operationsPerSecond, 1),
+      operations * device.joulesPerGigaoperation * 1e-9
+    )
+  }
+
+  /// What an offload's predicted latency is made of; `predictions` put it together at the medians.
+  func parts(ofOffload cost: PredictedCost, link: LinkEstimate, edge: EdgeEstimate) -> OffloadParts
+  {
+    let bits = max(0, cost.bytes - model.answerBytes) * 8
+    let bandwidth = max(link.bandwidth?.median ?? model.assumedBandwidth, 1)
+    let roundTrip = link.roundTrip?.median ?? model.assumedRoundTrip
+    let known = bits / bandwidth + roundTrip + edge.expectedWait + cost.serverSeconds
+    return OffloadParts(
+      deviceSeconds: max(0, cost.latency - known), bits: bits, serverSeconds: cost.serverSeconds)
+  }
+
   /// The transcript is there: only its errors count.
   private func stopCost(errors: Double?) -> PredictedCost {
     PredictedCost(
@@ -101,13 +134,7 @@ public struct CostPredictor: Sendable {
   private func nextExitCost(
     _ evidence: Evidence, to next: ModelShape.ExitPoint, errors: Double?
   ) -> PredictedCost {
-    let shape = evidence.model
-    var perFrame =
-      shape.operations(blocks: evidence.blocksDone, to: next.afterBlock) + shape.exitOperations
-    if evidence.exits.isEmpty { perFrame += shape.frontEndOperations }
-    let operations = perFrame * evidence.frameCount
-    let latency = operations / max(evidence.deviceSpeed ?? device.operationsPerSecond, 1)
-    let energy = operations * device.joulesPerGigaoperation * 1e-9
+    let (latency, energy) = localWork(evidence, to: next)
     return PredictedCost(
       latency: latency, energy: energy, bytes: 0, serverSeconds: 0, expectedErrors: errors,
       errorTotal: errorTotal(errors),

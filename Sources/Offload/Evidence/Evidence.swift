@@ -17,11 +17,17 @@ public struct Evidence: Hashable, Codable, Sendable {
   public var options: OffloadOptions
   /// The device's measured speed in floating-point operations/s; nil: as its class in the costs says.
   public var deviceSpeed: Double?
+  /// Now, in seconds of any clock that does not go backwards. Only policies with a budget look at it: a
+  /// day is 86,400 of these seconds, so that seconds since 1970 make days of UTC.
+  public var time: Double
+  /// A number drawn once an utterance. What a policy leaves to chance is a function of it and of the
+  /// policy's seed, so that deciding stays pure.
+  public var draw: UInt32
 
   public init(
     model: ModelShape, exits: [ExitEvidence], utteranceSeconds: Double, deadlineRemaining: Double,
     signalToNoise: Double? = nil, link: LinkEstimate = .unknown, edge: EdgeEstimate = .unknown,
-    options: OffloadOptions = .none, deviceSpeed: Double? = nil
+    options: OffloadOptions = .none, deviceSpeed: Double? = nil, time: Double = 0, draw: UInt32 = 0
   ) {
     self.model = model
     self.exits = exits
@@ -32,6 +38,8 @@ public struct Evidence: Hashable, Codable, Sendable {
     self.edge = edge
     self.options = options
     self.deviceSpeed = deviceSpeed
+    self.time = time
+    self.draw = draw
   }
 
   /// Encoder frames of the whole utterance, rounded up.

@@ -21,7 +21,9 @@ public struct AlwaysEdgePolicy: Policy {
   public func decide(_ evidence: Evidence) -> Decision {
     let predictions = costs.predictions(evidence, calibration: calibration, criterion: criterion)
     func decision(_ action: Action, _ reason: Reason) -> Decision {
-      Decision(policy: name, action: action, reason: reason, predictions: predictions)
+      Decision(
+        policy: name, action: action, reason: reason, predictions: predictions,
+        evidence: evidence)
     }
     // A split that lies deeper than what has been computed: go on until it is there.
     if let splitLayer, evidence.blocksDone < splitLayer, evidence.nextExit != nil,

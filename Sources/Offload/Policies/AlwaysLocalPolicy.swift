@@ -22,6 +22,7 @@ public struct AlwaysLocalPolicy: Policy {
     }
     return Decision(
       policy: name, action: action, reason: .policyFixed,
-      predictions: costs.predictions(evidence, calibration: calibration, criterion: criterion))
+      predictions: costs.predictions(evidence, calibration: calibration, criterion: criterion),
+      evidence: evidence)
   }
 }

@@ -30,11 +30,13 @@ public struct ConfidencePolicy: Policy {
   public func decide(_ evidence: Evidence) -> Decision {
     let predictions = costs.predictions(evidence, calibration: calibration, criterion: criterion)
     func decision(_ action: Action, _ reason: Reason) -> Decision {
-      Decision(policy: name, action: action, reason: reason, predictions: predictions)
+      Decision(
+        policy: name, action: action, reason: reason, predictions: predictions,
+        evidence: evidence)
     }
     guard let last = evidence.exits.last else { return decision(.nextExit, .noExitYet) }
 
-    let judgement = judge(last)
+    let judgement = Judgement.of(last, calibration: calibration, criterion: criterion)
     if case .confident = judgement { return decision(.stop(exit: last.exit), judgement) }
 
     if let next = evidence.nextExit, next.exit <= (offloadAfterExit ?? Int.max) {
@@ -46,15 +48,5 @@ public struct ConfidencePolicy: Policy {
       return decision(local, obstacle)
     }
     return decision(offload ?? .stop(exit: last.exit), judgement)
-  }
-
-  private func judge(_ exit: ExitEvidence) -> Reason {
-    guard let entry = calibration.entry(exit: exit.exit, criterion: criterion),
-      let threshold = entry.threshold
-    else { return .notCalibrated(exit: exit.exit, criterion: criterion) }
-    let value = exit.confidence(criterion)
-    return criterion.accepts(value, threshold: threshold)
-      ? .confident(exit: exit.exit, criterion: criterion, value: value, threshold: threshold)
-      : .notConfident(exit: exit.exit, criterion: criterion, value: value, threshold: threshold)
   }
 }

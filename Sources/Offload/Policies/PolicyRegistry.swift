@@ -4,12 +4,17 @@ public enum PolicyRegistry {
     (AlwaysLocalPolicy.name, { AlwaysLocalPolicy($0) }),
     (AlwaysEdgePolicy.name, { AlwaysEdgePolicy($0) }),
     (ConfidencePolicy.name, { ConfidencePolicy($0) }),
+    (DeadlinePolicy.name, { DeadlinePolicy($0) }),
+    (ModelBasedPolicy.name, { ModelBasedPolicy($0) }),
+    (BudgetPolicy.name, { BudgetPolicy($0) }),
+    (BanditPolicy.name, { BanditPolicy($0) }),
   ]
 
   /// Every name, in the order in which help lists them.
   public static var names: [String] { makers.map(\.name) }
 
-  /// The policy called `name`.
+  /// A new policy called `name`. One that learns (`LearningPolicy`) keeps its state: make one for a device's
+  /// whole life.
   /// - Throws: `UnknownPolicyError`, which lists the known names.
   public static func policy(
     named name: String, settings: PolicySettings

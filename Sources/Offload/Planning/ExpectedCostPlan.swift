@@ -1,0 +1,218 @@
+/// The expected cost J of every action that is possible now, in the cost units of Config/costs.yaml.
+///
+/// The idea of Neurosurgeon (Kang et al., ASPLOS 2017, section 5: predict latency and energy for every split,
+/// take the best) and SPINN (Laskaridis et al., MobiCom 2020, section 4: exits and split chosen together under
+/// changing conditions), with expected word errors as part of the cost.
+///
+/// - Stopping costs the exit's expected errors.
+/// - Offloading costs time, energy, bytes and server time, with the edge's errors if it is back by the
+///   deadline and the device's own if it is not (the hedge).
+/// - Going on costs the next blocks, then the cheapest of what can be done there: stop, offload, or go on to
+///   an exit beyond. The next exit is sure or unsure with the share that the calibration counted, so that what
+///   one learns on the way has its worth; beyond it, expectations stand in for distributions (open-loop
+///   feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1, section 6.2).
+struct ExpectedCostPlan: Sendable {
+  /// What a policy charges on top, in cost units.
+  struct Prices {
+    var byte = 0.0
+    var radioJoule = 0.0
+  }
+
+  let costs: CostPredictor
+  private let criterion: ConfidenceCriterion
+  private let calibration: Calibration
+  /// By exit number; the place 0 is empty.
+  private let entries: [CalibrationEntry?]
+  /// Mean error rates of an exit, of the one after it and of the edge, for before its confidence is known.
+  private let priors: [Prior?]
+
+  private struct Prior {
+    var exit: Double?
+    var edge: Double?
+  }
+
+  init(_ settings: PolicySettings) {
+    costs = settings.costs
+    criterion = settings.criterion
+    calibration = settings.calibration
+    let last = settings.calibration.entries.map(\.exit).max() ?? 0
+    var entries: [CalibrationEntry?] = Array(repeating: nil, count: last + 1)
+    for exit in stride(from: 1, through: last, by: 1) {
+      entries[exit] = settings.calibration.entry(exit: exit, criterion: settings.criterion)
+    }
+    self.entries = entries
+    priors = entries.map { entry in
+      entry.map { Prior(exit: Self.mean($0.errorRate), edge: Self.mean($0.edgeErrorRate)) }
+    }
+  }
+
+  func predictions(_ evidence: Evidence) -> [Decision.Prediction] {
+    costs.predictions(evidence, calibration: calibration, criterion: criterion)
+  }
+
+  /// J of every prediction's action; infinite for what cannot be done or is not calibrated.
+  /// - Parameter answerTimes: when an offload's answer is back, from its predicted cost.
+  func values(
+    _ evidence: Evidence, _ predictions: [Decision.Prediction], prices: Prices = Prices(),
+    answerTimes: (PredictedCost) -> AnswerTimes
+  ) -> [Double] {
+    let outlook = outlook(evidence)
+    let word =
+      costs.model.weights.wordError * costs.model.wordsPerSecond * evidence.utteranceSeconds
+    let isOffloadPossible =
+      evidence.link.connectivity != .disconnected && outlook.edge != nil
+    var values = Array(repeating: Double.infinity, count: predictions.count)
+    var nextIndex: Int?
+    var offloads = OffloadFloor()
+    for (index, prediction) in predictions.enumerated() {
+      switch prediction.action {
+      case .stop(let exit):
+        guard exit == evidence.exits.last?.exit else { continue }
+        // An exit of which nothing is known is never trusted, unless it is all there is.
+        if let rate = outlook.now {
+          values[index] = rate * word
+        } else if outlook.reaches.isEmpty {
+          values[index] = word
+        }
+      case .nextExit:
+        nextIndex = index
+      case .offload(let layer, _, _):
+        guard isOffloadPossible, let edge = outlook.edge else { continue }
+        let value = offloadValue(
+          prediction.cost, evidence, answerTimes(prediction.cost), edge: edge,
+          fallback: outlook.fallback ?? edge, word: word, prices: prices)
+        values[index] = value
+        offloads.add(value, layer: layer, nextBlock: evidence.nextExit?.afterBlock)
+      }
+    }
+    if let nextIndex, !outlook.reaches.isEmpty {
+      values[nextIndex] = goOnValue(outlook, offloads, word: word)
+    }
+    return values
+  }
+
+  /// The cheapest offloads: from where the device stands, and from the next exit on.
+  private struct OffloadFloor {
+    var shallow = Double.infinity
+    var deep = Double.infinity
+
+    mutating func add(_ value: Double, layer: Int, nextBlock: Int?) {
+      if let nextBlock, layer >= nextBlock {
+        deep = min(deep, value)
+      } else {
+        shallow = min(shallow, value)
+      }
+    }
+  }
+
+  private func offloadValue(
+    _ cost: PredictedCost, _ evidence: Evidence, _ times: AnswerTimes, edge: Double,
+    fallback: Double, word: Double, prices: Prices
+  ) -> Double {
+    let weights = costs.model.weights
+    let (seconds, inTime) = times.expectation(deadline: evidence.deadlineRemaining)
+    let errors = inTime * edge + (1 - inTime) * fallback
+    return seconds * weights.latencySecond + cost.energy * (weights.joule + prices.radioJoule)
+      + cost.bytes * (1e-6 * weights.megabyte + prices.byte)
+      + cost.serverSeconds * (weights.serverSecond + evidence.edge.price) + errors * word
+  }
+
+  private func goOnValue(_ outlook: LocalOutlook, _ offloads: OffloadFloor, word: Double) -> Double
+  {
+    let weights = costs.model.weights
+    let next = outlook.reaches[0]
+    let step = next.seconds * weights.latencySecond + next.joules * weights.joule
+    // Offloads of deeper layers hold the cost of computing them already.
+    let offload = min(offloads.shallow, offloads.deep - step)
+    guard let rate = next.errorRate else {
+      // Nothing is known of the next exit: go there all the same if it is the only way to a transcript.
+      return offload.isFinite ? step + offload : step + word
+    }
+    let entry = entry(next.exit.exit)
+    func best(_ rate: Double, edge: Double?) -> Double {
+      var best = min(rate * word, offload + ((edge ?? 0) - (outlook.edge ?? 0)) * word)
+      var beyond: Double? = rate
+      for (previous, reach) in zip(outlook.reaches, outlook.reaches.dropFirst()) {
+        guard let known = beyond else { break }
+        beyond = self.rate(after: previous.exit.exit, from: known, to: reach.exit.exit)
+        guard let beyond else { break }
+        let cost =
+          (reach.seconds - next.seconds) * weights.latencySecond
+          + (reach.joules - next.joules) * weights.joule
+        best = min(best, cost + beyond * word)
+      }
+      return best
+    }
+    if let entry, let accepted = entry.acceptedErrorRate, entry.reached > 0, accepted < rate {
+      let share = Double(entry.accepted) / Double(entry.reached)
+      if share > 0, share < 1 {
+        let edge = outlook.edge ?? 0
+        let sureEdge = min(entry.acceptedEdgeErrorRate ?? edge, edge)
+        let unsure = max(accepted, (rate - share * accepted) / (1 - share))
+        let unsureEdge = (edge - share * sureEdge) / (1 - share)
+        return step + share * best(accepted, edge: sureEdge)
+          + (1 - share) * best(unsure, edge: unsureEdge)
+      }
+    }
+    return step + best(rate, edge: outlook.edge)
+  }
+
+  /// What is to be expected of the exits to come and of the edge.
+  func outlook(_ evidence: Evidence) -> LocalOutlook {
+    let latest = evidence.exits.last
+    let entry = latest.flatMap { self.entry($0.exit) }
+    var outlook = LocalOutlook(now: nil, edge: nil, reaches: [])
+    var previousExit = latest?.exit
+    var rate: Double?
+    if let latest {
+      let confidence = latest.confidence(criterion)
+      outlook.now = entry?.errorRate.errorRate(at: confidence, criterion: criterion)
+      outlook.edge =
+        entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion)
+        ?? prior(evidence.nextExit?.exit)?.edge
+      rate = entry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
+    } else {
+      outlook.edge = prior(evidence.nextExit?.exit)?.edge
+    }
+    for exit in evidence.model.exits where exit.exit > (latest?.exit ?? 0) {
+      let work = costs.localWork(evidence, to: exit)
+      let isNeeded = latest == nil && outlook.reaches.isEmpty
+      guard isNeeded || work.seconds <= evidence.deadlineRemaining else { break }
+      if !outlook.reaches.isEmpty || latest == nil {
+        rate =
+          previousExit.flatMap { previous in
+            rate.flatMap { self.rate(after: previous, from: $0, to: exit.exit) }
+          } ?? prior(exit.exit)?.exit ?? rate
+      } else if rate == nil {
+        rate = prior(exit.exit)?.exit ?? outlook.now
+      }
+      outlook.reaches.append(
+        .init(exit: exit, seconds: work.seconds, joules: work.joules, errorRate: rate))
+      previousExit = exit.exit
+    }
+    return outlook
+  }
+
+  /// The error rate to expect one exit further, where `rate` is to be expected at `exit`: the curves are
+  /// read at the confidence that has this rate.
+  private func rate(after exit: Int, from rate: Double, to next: Int) -> Double? {
+    guard let entry = entry(exit), let last = entry.errorRate.steps.last else { return nil }
+    let step = entry.errorRate.steps.first { $0.errorRate >= rate } ?? last
+    return entry.nextExitErrorRate.errorRate(at: step.limit, criterion: criterion)
+  }
+
+  private func entry(_ exit: Int) -> CalibrationEntry? {
+    exit < entries.count ? entries[exit] : nil
+  }
+
+  private func prior(_ exit: Int?) -> Prior? {
+    guard let exit, exit < priors.count else { return nil }
+    return priors[exit]
+  }
+
+  /// The steps' plain mean: a calibration does not say how many utterances lie on each.
+  private static func mean(_ curve: ErrorRateCurve) -> Double? {
+    guard !curve.steps.isEmpty else { return nil }
+    return curve.steps.reduce(0) { $0 + $1.errorRate } / Double(curve.steps.count)
+  }
+}

@@ -1,0 +1,142 @@
+import Synchronization
+
+/// Takes the action with the lowest expected cost, as `model-based` does, while a day's megabytes or joules
+/// last: spending has a price that rises as spending runs ahead of the budget.
+///
+/// Lyapunov drift-plus-penalty (Neely, Stochastic Network Optimization, 2010, section 4): minimising
+/// V * J(action) + Q * use(action) at every decision keeps the mean use within the budget and the mean cost
+/// within O(1/V) of the best. Q is the ledger's virtual queue; 1/V is set so that being a twentieth of a day's
+/// budget ahead makes an offload cost as much as it is worth on average, as far as that has been seen.
+///
+/// That alone keeps the budget only on average. The ledger's reservations keep it every day: without room for
+/// an offload's worst case there is none.
+public final class BudgetPolicy: LearningPolicy {
+  public static let name = "budget"
+  public var name: String { Self.name }
+
+  /// What an offload may take beyond what was predicted: acknowledgements, repeated segments.
+  static let reserveFactor = 1.25
+  /// Share of a day's budget by which spending is ahead when an average offload is no longer worth its price.
+  static let aheadShare = 0.05
+  /// Weight of an utterance in the running means.
+  static let learningRate = 0.02
+
+  /// What it remembers.
+  public struct State: Hashable, Codable, Sendable {
+    public var ledger: BudgetLedger
+    /// Running mean of what an offload is predicted to take, over utterances for which one was worth while.
+    public var meanUse: Double?
+    /// Running mean of the cost units that such an offload is predicted to save.
+    public var meanGain: Double?
+  }
+
+  private let plan: ExpectedCostPlan
+  private let choice: DampedChoice
+  private let seed: UInt64
+  private let memory: Mutex<State>
+
+  /// - Parameter state: from an earlier run with the same budget; nil starts afresh.
+  public init(_ settings: PolicySettings, state: State? = nil) {
+    plan = ExpectedCostPlan(settings)
+    choice = settings.dampedChoice
+    seed = settings.seed
+    let budget = settings.budget ?? Budget(resource: .megabytes, perDay: 0)
+    var initial = state ?? State(ledger: BudgetLedger(budget), meanUse: nil, meanGain: nil)
+    if initial.ledger.budget != budget { initial.ledger = BudgetLedger(budget) }
+    memory = Mutex(initial)
+  }
+
+  /// What it remembers now, for keeping it over a restart.
+  public var state: State { memory.withLock { $0 } }
+
+  public func decide(_ evidence: Evidence) -> Decision {
+    let predictions = plan.predictions(evidence)
+    let (price, left, budget) = memory.withLock { state in
+      (
+        Self.price(state, at: evidence.time), state.ledger.available(at: evidence.time),
+        state.ledger.budget
+      )
+    }
+    let prices =
+      switch budget.resource {
+      case .megabytes: ExpectedCostPlan.Prices(byte: price * 1e-6)
+      case .joules: ExpectedCostPlan.Prices(radioJoule: price)
+      }
+    var values = plan.values(evidence, predictions, prices: prices) { cost in
+      AnswerTimes(
+        plan.costs.parts(ofOffload: cost, link: evidence.link, edge: evidence.edge),
+        link: evidence.link, edge: evidence.edge, model: plan.costs.model)
+    }
+    var needed = Double.infinity
+    var cheapestAllowed = Double.infinity
+    var cheapest = Double.infinity
+    for (index, prediction) in predictions.enumerated()
+    where prediction.action.isOffload && values[index].isFinite {
+      let reservation = budget.use(prediction.cost) * Self.reserveFactor
+      cheapest = min(cheapest, values[index])
+      if reservation <= left {
+        cheapestAllowed = min(cheapestAllowed, values[index])
+      } else {
+        needed = min(needed, reservation)
+        values[index] = .infinity
+      }
+    }
+    let refusal: Reason? =
+      cheapest.isFinite && !cheapestAllowed.isFinite
+      ? .budgetSpent(needed: needed, left: left) : nil
+    return PlannedDecision.make(
+      policy: name, evidence: evidence, predictions: predictions, values: values, choice: choice,
+      seed: seed, refusal: refusal)
+  }
+
+  public func begin(_ decision: Decision, utterance: UInt64, at time: Double) -> Permission {
+    guard decision.action.isOffload, let cost = decision.predictedCost else {
+      return .granted(bytes: nil)
+    }
+    return memory.withLock { state in
+      let amount = state.ledger.budget.use(cost) * Self.reserveFactor
+      guard state.ledger.reserve(amount, utterance: utterance, at: time) else { return .refused }
+      switch state.ledger.budget.resource {
+      case .megabytes: return .granted(bytes: amount * 1e6)
+      // Energy follows the bytes: with these bytes and the predicted time it stays within the reserve.
+      case .joules: return .granted(bytes: cost.bytes)
+      }
+    }
+  }
+
+  public func observe(_ outcome: Outcome) {
+    memory.withLock { state in
+      state.ledger.settle(
+        state.ledger.budget.use(outcome), utterance: outcome.utterance, at: outcome.time)
+      guard let (use, gain) = Self.worth(outcome, state.ledger.budget) else { return }
+      state.meanUse = Self.mean(state.meanUse, use)
+      state.meanGain = Self.mean(state.meanGain, gain)
+    }
+  }
+
+  /// Cost units for a megabyte or joule.
+  private static func price(_ state: State, at time: Double) -> Double {
+    guard let use = state.meanUse, let gain = state.meanGain, use > 0 else { return 0 }
+    let ahead = aheadShare * state.ledger.budget.perDay
+    return ahead > 0 ? state.ledger.backlog(at: time) / ahead * gain / use : 0
+  }
+
+  /// What an offload would have used and saved at the last decision; nil if it was not worth while.
+  private static func worth(_ outcome: Outcome, _ budget: Budget) -> (use: Double, gain: Double)? {
+    var local = Double.infinity
+    var offload: PredictedCost?
+    for prediction in outcome.decisions.last?.predictions ?? [] {
+      if prediction.action.isOffload {
+        if prediction.cost.total < offload?.total ?? .infinity { offload = prediction.cost }
+      } else {
+        local = min(local, prediction.cost.total)
+      }
+    }
+    guard let offload, local.isFinite, local > offload.total else { return nil }
+    return (budget.use(offload), local - offload.total)
+  }
+
+  private static func mean(_ old: Double?, _ new: Double) -> Double {
+    old.map { $0 + learningRate * (new - $0) } ?? new
+  }
+}
