@@ -364,7 +364,7 @@ struct HTMLReport {
     }
     // Points that lie on one another share a label.
     while let first = marks.first {
-      let near = marks.filter { abs($0.x - first.x) < 14 && abs($0.y - first.y) < 12 }
+      let near = marks.filter { abs($0.x - first.x) < 44 && abs($0.y - first.y) < 12 }
       marks.removeAll { mark in near.contains { $0.number == mark.number } }
       let isRight = first.x > width - 90
       frame +=
