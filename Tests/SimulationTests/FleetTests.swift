@@ -204,6 +204,30 @@ import Testing
     #expect(report.unanswered == 0 && report.deadlineMisses == 0)
   }
 
+  /// Policies that learn are told what became of each utterance: the budget holds, every day and device.
+  @Test func aBudgetHolds() throws {
+    var configuration = Fixtures.configuration(seconds: 2 * 86_400, devices: 1)
+    configuration.arrivals = .poisson(perHour: 30)
+    configuration.budget = Budget(resource: .megabytes, perDay: 0.5)
+    let report = try run(.policy("budget"), configuration).report
+    let megabytes = report.bytesPerUtterance * Double(report.utterances) * 1e-6
+    #expect(megabytes > 0.5 && megabytes <= 1)
+    #expect(report.unanswered == 0)
+    configuration.budget = nil
+    #expect(try run(.policy("budget"), configuration).report.offloadRate == 0)
+  }
+
+  /// On a good link the bandit learns to use it, on a dead one to leave it alone.
+  @Test func theBanditLearnsWhatTheLinkIsWorth() throws {
+    let good = try run(
+      .policy("bandit"), Fixtures.configuration(rate: .constant(bitsPerSecond: 5e6))
+    ).report
+    let bad = try run(
+      .policy("bandit"), Fixtures.configuration(rate: .constant(bitsPerSecond: 15_000))
+    ).report
+    #expect(good.offloadRate > 2 * bad.offloadRate)
+  }
+
   @Test func emptyBatteriesEndIt() throws {
     var configuration = Fixtures.configuration()
     configuration.batteryJoules = [.phone: 2]

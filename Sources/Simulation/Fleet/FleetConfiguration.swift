@@ -25,6 +25,10 @@ public struct FleetConfiguration: Sendable {
   public var offloadAfterExit: Int?
   public var criterion = ConfidenceCriterion.frameEntropy
   public var connectSeconds = 3.0
+  /// What the policy `budget` may spend; nil: nothing.
+  public var budget: Budget?
+  /// Seconds within which the policy `deadline` wants the edge's answer.
+  public var cloudLatency = 1.5
   /// Whether a transfer that the deadline cuts off is told to the link's estimator. Device/Library/EdgeLink.swift
   /// does not do so yet; switch it on to see what that would change.
   public var observesStalls = false

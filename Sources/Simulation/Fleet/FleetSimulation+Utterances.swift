@@ -113,6 +113,11 @@ extension FleetSimulation {
     var clock = context.began + timeline.frontEndSeconds
     var exits: [ExitEvidence] = []
     exits.reserveCapacity(shape.exits.count)
+    let learner = policy as? any LearningPolicy
+    var chain: [Decision] = []
+    var refusals = 0
+    let draw = UInt32(truncatingIfNeeded: chance.next())
+    let identity = UInt64(number) << 32 | UInt64(devices[number].utterances)
     while true {
       if usesLink { settle(number, at: clock, chance: &chance) }
       let evidence = Evidence(
@@ -121,10 +126,26 @@ extension FleetSimulation {
         signalToNoise: utterance.signalToNoise,
         link: usesLink ? devices[number].linkEstimator.estimate(at: clock) : .unknown,
         edge: usesLink ? devices[number].edgeEstimator.estimate(at: clock) : .unknown,
-        options: usesLink ? options : .none, deviceSpeed: devices[number].measuredSpeed)
+        options: usesLink ? options : .none, deviceSpeed: devices[number].measuredSpeed,
+        time: clock, draw: draw)
       let decision = policy.decide(evidence)
       statistics.decisions += 1
       let blocks = exits.last?.afterBlock ?? 0
+      var byteLimit: Double?
+      if let learner {
+        if decision.action != .nextExit {
+          switch learner.begin(decision, utterance: identity, at: clock) {
+          case .granted(let bytes): byteLimit = bytes
+          case .refused:
+            // One utterance at a time: the second answer knows what the first did not.
+            refusals += 1
+            precondition(refusals < 8, "\(policy.name) asks for what it refuses")
+            continue
+          }
+        }
+        chain.append(decision)
+        devices[number].learning = (chain, clock)
+      }
       var stopAt: Int?
       switch decision.action {
       case .nextExit where exits.count < shape.exits.count:
@@ -147,6 +168,16 @@ extension FleetSimulation {
         let plan = plan(
           context, timeline, exitsDone: exits.count, blocksDone: max(blocks, layer), layer: layer,
           codec: codec, packetDuration: duration, ready: ready)
+        if let byteLimit, plan.bytes + configuration.costs.answerBytes > byteLimit {
+          var kept = plan
+          kept.sendStart = .infinity
+          complete(
+            context,
+            resolver.offloaded(
+              context, kept, .failure(time: ready, .overBudget), timeline: timeline,
+              link: devices[number].link, arrival: .infinity, costs: devices[number].costs))
+          return
+        }
         offload(context, plan, timeline, chance: &chance)
       }
       guard let stopAt else { return }
@@ -201,6 +232,18 @@ extension FleetSimulation {
 
   func complete(_ context: UtteranceContext, _ result: UtteranceResult) {
     devices[context.device].energy += result.cost.energy
+    if let learning = devices[context.device].learning,
+      let learner = devices[context.device].policy as? any LearningPolicy
+    {
+      devices[context.device].learning = nil
+      learner.observe(
+        Outcome(
+          utterance: UInt64(context.device) << 32 | UInt64(devices[context.device].utterances),
+          time: result.finish, decisions: learning.decisions,
+          offloadSeconds: result.offloaded ? result.finish - learning.at : nil,
+          answeredByEdge: result.origin == .edge, bytes: result.cost.bytes,
+          radioEnergy: devices[context.device].costs.radioEnergy(result.use)))
+    }
     statistics.add(
       result, device: context.device, words: profile.utterances[context.utterance].referenceWords,
       at: context.began, deadline: context.deadline, rate: context.rate, wait: context.wait)

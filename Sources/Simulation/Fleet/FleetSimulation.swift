@@ -99,7 +99,10 @@ public final class FleetSimulation {
         settings: PolicySettings(
           costs: costs, calibration: calibration, criterion: configuration.criterion,
           offloadAfterExit: configuration.offloadAfterExit, splitLayer: configuration.splitLayer,
-          codec: configuration.codec, packetDuration: configuration.packetDuration))
+          codec: configuration.codec, packetDuration: configuration.packetDuration,
+          cloudLatency: configuration.cloudLatency, budget: configuration.budget,
+          // Devices that share an edge must not draw alike.
+          seed: seed &+ UInt64(number)))
     }
     return SimulatedDevice(
       number: number, deviceClass: deviceClass,

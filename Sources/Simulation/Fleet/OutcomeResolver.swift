@@ -26,7 +26,7 @@ struct OutcomeResolver: Sendable {
       finish: time, origin: .exit(exit), offloaded: false, failure: nil,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
-      wordErrors: errors)
+      use: use, wordErrors: errors)
   }
 
   /// The device has asked the edge.
@@ -100,6 +100,6 @@ struct OutcomeResolver: Sendable {
       finish: finish, origin: origin, offloaded: true, failure: failure,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
-      wordErrors: errors)
+      use: use, wordErrors: errors)
   }
 }

@@ -30,6 +30,8 @@ struct SimulatedDevice {
   var utterances = 0
   /// When the user stopped speaking, the last time and the next.
   var wanted = 0.0
+  /// What a policy that learns decided on the utterance under way, and when; nil for other policies.
+  var learning: (decisions: [Decision], at: Double)?
   /// Joules drawn so far.
   var energy = 0.0
   private var pending: [(time: Double, observation: Observation)] = []

@@ -13,6 +13,8 @@ struct UtteranceResult: Sendable {
     case refused = "edge-refused-overload"
     case lost = "edge-lost"
     case deadline
+    /// It would have taken more bytes than the policy's budget had left.
+    case overBudget = "budget"
   }
 
   /// When the answer was there, seconds of virtual time.
@@ -21,5 +23,7 @@ struct UtteranceResult: Sendable {
   var offloaded: Bool
   var failure: Failure?
   var cost: ActualCost
+  /// What `cost` was computed from.
+  var use: MeasuredUse
   var wordErrors: Int
 }

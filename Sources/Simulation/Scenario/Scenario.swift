@@ -92,6 +92,13 @@ public struct Scenario: Sendable {
     let after = try devices.integer("offloadAfterExit", 0...64, default: 0)
     configuration.offloadAfterExit = after == 0 ? nil : after
     configuration.criterion = try devices.choice("criterion", default: .frameEntropy)
+    configuration.cloudLatency = try devices.number("cloudLatencySeconds", 0.05...600, default: 1.5)
+    let budget = try devices.child("budget")
+    if budget.isThere {
+      configuration.budget = Budget(
+        resource: try budget.choice("resource"), perDay: try budget.number("perDay", 0...1e9))
+    }
+    try budget.refuseUnknown()
     let outages = try link.child("outages")
     if outages.isThere {
       configuration.outages = (
