@@ -224,6 +224,19 @@ import Testing
     }
   }
 
+  /// Long utterances take the edge longer than the deadline: its worker and its stream are free again afterwards.
+  @Test func whatIsGivenUpIsFreedAtTheEdge() throws {
+    var configuration = Fixtures.configuration(seconds: 4 * 3600, devices: 4, isShared: true)
+    configuration.edge.workers = 1
+    configuration.edge.streamLimit = 3
+    configuration.edge.operationsPerSecond = 0.8e9
+    configuration.edge.background = []
+    let report = try run(.edge(splitLayer: 0, codec: 1), configuration).report
+    #expect(report.fallbacks["deadline", default: 0] > 100)
+    #expect(report.answeredBy["edge", default: 0] > report.utterances / 4)
+    #expect(report.fallbacks["edge-refused-overload", default: 0] < report.utterances / 20)
+  }
+
   @Test func anOverloadedEdgeRefuses() throws {
     let profile = try Fixtures.profile()
     var configuration = Fixtures.configuration(seconds: 600, devices: 200, isShared: true)
