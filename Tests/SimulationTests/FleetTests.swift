@@ -193,6 +193,50 @@ import Testing
     #expect(try #require(report.latency99) <= 2 * 1.024)
   }
 
+  /// The edge finishes in time, but its answer is still on the way when the deadline strikes.
+  @Test func anAnswerThatComesTooLateIsNotWaitedFor() throws {
+    for isShared in [false, true] {
+      var configuration = Fixtures.configuration(isShared: isShared)
+      configuration.conditions = LinkConditions(roundTrip: 2.4)
+      // Connecting takes a while here, too.
+      configuration.connectSeconds = 20
+      configuration.edge.background = []
+      let report = try run(.edge(splitLayer: 0, codec: 1), configuration).report
+      #expect(report.answeredBy["edge", default: 0] == 0)
+      #expect(report.fallbacks["deadline"] == report.utterances)
+      #expect(try #require(report.latency99) <= 2 * 1.024)
+    }
+  }
+
+  /// What is under way when the edge dies is lost at once, and the device does not wait for the deadline.
+  @Test func aCrashLosesWhatIsUnderWay() throws {
+    for isShared in [false, true] {
+      var configuration = Fixtures.configuration(
+        devices: 40, isShared: isShared,
+        crashes: Outages(
+          windows: (0..<30).map { 100.0 * Double($0) + 50...100.0 * Double($0) + 51 }))
+      configuration.edge.workers = 40
+      configuration.edge.operationsPerSecond = 1e9
+      configuration.edge.background = []
+      let report = try run(.edge(splitLayer: 0, codec: 1), configuration).report
+      #expect(report.fallbacks["edge-lost", default: 0] > 5)
+      #expect(report.unanswered == 0 && report.deadlineMisses == 0)
+    }
+  }
+
+  /// Long utterances take the edge longer than the deadline: its worker and its stream are free again afterwards.
+  @Test func whatIsGivenUpIsFreedAtTheEdge() throws {
+    var configuration = Fixtures.configuration(seconds: 4 * 3600, devices: 4, isShared: true)
+    configuration.edge.workers = 1
+    configuration.edge.streamLimit = 3
+    configuration.edge.operationsPerSecond = 0.8e9
+    configuration.edge.background = []
+    let report = try run(.edge(splitLayer: 0, codec: 1), configuration).report
+    #expect(report.fallbacks["deadline", default: 0] > 100)
+    #expect(report.answeredBy["edge", default: 0] > report.utterances / 4)
+    #expect(report.fallbacks["edge-refused-overload", default: 0] < report.utterances / 20)
+  }
+
   @Test func anOverloadedEdgeRefuses() throws {
     let profile = try Fixtures.profile()
     var configuration = Fixtures.configuration(seconds: 600, devices: 200, isShared: true)

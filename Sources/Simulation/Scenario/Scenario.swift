@@ -3,8 +3,8 @@ import Foundation
 import Offload
 import Yams
 
-/// A fleet in a situation, from a file of `Config/scenarios`; docs/scenarios are the files themselves, each of
-/// which documents its keys.
+/// A fleet in a situation, from a file of `Config/scenarios`, whose README documents
+/// every key.
 public struct Scenario: Sendable {
   public let name: String
   public let description: String
