@@ -1,0 +1,50 @@
+import Offload
+
+/// Everything about a run but who decides: devices, users, links and the edge.
+public struct FleetConfiguration: Sendable {
+  /// Seconds of virtual time.
+  public var seconds: Double
+  public var deviceCount: Int
+  /// How many devices of each class, as weights.
+  public var classes: [(class: DeviceClass, weight: Double)]
+  /// Joules in a full battery; devices whose class is not named have a plug.
+  public var batteryJoules: [DeviceClass: Double] = [:]
+  public var arrivals: ArrivalProcess
+  /// Recordings; each device takes one, at a place of its own. At least one.
+  public var traces: [RateTrace]
+  public var conditions: LinkConditions
+  /// Mean seconds between outages and of one outage; nil: only those in the recordings.
+  public var outages: (meanUpSeconds: Double, meanDownSeconds: Double)?
+  public var edge: EdgeConfiguration
+  /// As in Config/device.yaml.
+  public var deadline = 2.0
+  public var hedge = true
+  public var packetDuration = 0.32
+  public var codec = 1
+  public var splitLayer: Int?
+  public var offloadAfterExit: Int?
+  public var criterion = ConfidenceCriterion.frameEntropy
+  public var connectSeconds = 3.0
+  /// What the policy `budget` may spend; nil: nothing.
+  public var budget: Budget?
+  /// Seconds within which the policy `deadline` wants the edge's answer.
+  public var cloudLatency = 1.5
+  /// Whether a transfer that the deadline cuts off is told to the link's estimator. Device/Library/EdgeLink.swift
+  /// does not do so yet; switch it on to see what that would change.
+  public var observesStalls = false
+  public var costs = CostModel.standard
+
+  public init(
+    seconds: Double, deviceCount: Int, classes: [(class: DeviceClass, weight: Double)],
+    arrivals: ArrivalProcess, traces: [RateTrace], conditions: LinkConditions,
+    edge: EdgeConfiguration
+  ) {
+    self.seconds = seconds
+    self.deviceCount = deviceCount
+    self.classes = classes
+    self.arrivals = arrivals
+    self.traces = traces
+    self.conditions = conditions
+    self.edge = edge
+  }
+}

@@ -1,0 +1,19 @@
+/// What a device ships of one utterance, and what it has done by then.
+struct OffloadPlan: Sendable {
+  /// Exits and blocks that were computed when the features were ready.
+  var exitsDone: Int
+  var blocksDone: Int
+  /// When that was: from then on the device goes on with the hedge.
+  var ready: Double
+  /// When the first byte left; the connection had to be there.
+  var sendStart: Double
+  var payloadBytes: Int
+  /// With framing.
+  var bytes: Double
+  /// Operations of the edge.
+  var operations: Double
+  /// True errors of the edge's transcript.
+  var wordErrors: Int
+  /// Whether the device has a model and so a transcript of its own.
+  var hedges: Bool
+}

@@ -1,0 +1,105 @@
+import Offload
+
+/// Turns what the edge does into what the user gets: the deadline and the hedge of
+/// Device/Library/DeviceRecognizer.swift.
+///
+/// - The edge's answer counts if it is there by the deadline.
+/// - Otherwise the device answers with its own deepest transcript: when its last exit is there if the edge has
+///   failed, at the deadline at the latest.
+/// - If not even its first exit is there by then, it answers when it is: late is better than nothing.
+struct OutcomeResolver: Sendable {
+  let profile: Profile
+  let hedge: Bool
+  let answerBytes: Double
+
+  /// The device stops at `exit`, which is there at `time`.
+  func local(
+    _ context: UtteranceContext, exit: Int, exitsDone: Int, blocksDone: Int, at time: Double,
+    costs: CostPredictor
+  ) -> UtteranceResult {
+    let utterance = profile.utterances[context.utterance]
+    let errors = utterance.exits[exit - 1].wordErrors
+    let use = MeasuredUse(
+      latency: time - context.wanted, blocksDone: blocksDone, exitsDone: exitsDone,
+      expectedErrors: Double(errors))
+    return UtteranceResult(
+      finish: time, origin: .exit(exit), offloaded: false, failure: nil,
+      cost: costs.actualCost(
+        use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
+      use: use, wordErrors: errors)
+  }
+
+  /// The device has asked the edge.
+  func offloaded(
+    _ context: UtteranceContext, _ plan: OffloadPlan, _ outcome: OffloadOutcome,
+    timeline: LocalTimeline, link: SimulatedLink, arrival: Double, costs: CostPredictor
+  ) -> UtteranceResult {
+    let utterance = profile.utterances[context.utterance]
+    // A deadline that is over when the features are ready strikes at once.
+    let deadline = max(context.deadline, plan.ready)
+    var finish = deadline
+    var failure: UtteranceResult.Failure? = .deadline
+    var serverSeconds = 0.0
+    let hedges = hedge && plan.hedges
+    switch outcome {
+    case .answer(let time, let seconds):
+      serverSeconds = seconds
+      if time <= deadline {
+        finish = time
+        failure = nil
+      }
+    case .failure(let time, let why) where time <= deadline:
+      failure = why
+      let last = timeline.exitTime(
+        timeline.shape.exits.count, from: plan.ready, exits: plan.exitsDone,
+        blocks: plan.blocksDone)
+      finish = hedges ? min(max(time, last), deadline) : time
+    case .failure:
+      break
+    case .silence(let seconds):
+      serverSeconds = seconds
+    }
+
+    var done = (ready: plan.exitsDone, exitsDone: plan.exitsDone, blocksDone: plan.blocksDone)
+    if hedges {
+      done = timeline.hedge(
+        from: plan.ready, exits: plan.exitsDone, blocks: plan.blocksDone, until: finish)
+    }
+    var origin = UtteranceResult.Origin.edge
+    var errors = plan.wordErrors
+    if failure != nil {
+      if hedges {
+        if done.ready == 0 {
+          finish = timeline.exitTime(1, from: plan.ready, exits: 0, blocks: plan.blocksDone)
+          let first = timeline.shape.exits[0].afterBlock
+          done = (1, max(1, done.exitsDone), max(done.blocksDone, first))
+        }
+        origin = .exit(done.ready)
+        errors = utterance.exits[done.ready - 1].wordErrors
+      } else {
+        // No answer at all: every word is missing.
+        origin = .none
+        errors = utterance.referenceWords
+      }
+    }
+
+    let sends = plan.sendStart < finish
+    let sent =
+      !sends
+      ? 0
+      : finish >= arrival
+        ? plan.bytes : min(plan.bytes, link.bytesSent(from: plan.sendStart, to: finish))
+    let busy =
+      !sends
+      ? 0 : min(finish, arrival + context.moment.roundTrip / 2) - plan.sendStart
+    let use = MeasuredUse(
+      latency: finish - context.wanted, blocksDone: done.blocksDone, exitsDone: done.exitsDone,
+      bytesSent: Int(sent), bytesReceived: failure == nil ? Int(answerBytes) : 0,
+      transferSeconds: max(0, busy), serverSeconds: serverSeconds, expectedErrors: Double(errors))
+    return UtteranceResult(
+      finish: finish, origin: origin, offloaded: true, failure: failure,
+      cost: costs.actualCost(
+        use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
+      use: use, wordErrors: errors)
+  }
+}

@@ -1,0 +1,16 @@
+/// One utterance as it begins: who speaks, what, when, and the chance it meets. The same for every strategy.
+struct UtteranceContext: Sendable {
+  var device: Int
+  /// Index into the profile.
+  var utterance: Int
+  /// When the user stopped speaking.
+  var wanted: Double
+  /// When the device began with it: later only if it was still busy with the one before.
+  var began: Double
+  /// When the answer has to be there.
+  var deadline: Double
+  var moment: LinkMoment
+  /// Bits/s of the uplink, and seconds of wait at the edge, when it began: for the report.
+  var rate: Double
+  var wait: Double
+}

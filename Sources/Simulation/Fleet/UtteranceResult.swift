@@ -1,0 +1,29 @@
+import Offload
+
+/// What became of one utterance, with its true errors.
+struct UtteranceResult: Sendable {
+  enum Origin: Sendable, Hashable {
+    case edge
+    case exit(Int)
+    case none
+  }
+
+  enum Failure: String, Sendable, Hashable, CaseIterable {
+    case unreachable = "edge-unreachable"
+    case refused = "edge-refused-overload"
+    case lost = "edge-lost"
+    case deadline
+    /// It would have taken more bytes than the policy's budget had left.
+    case overBudget = "budget"
+  }
+
+  /// When the answer was there, seconds of virtual time.
+  var finish: Double
+  var origin: Origin
+  var offloaded: Bool
+  var failure: Failure?
+  var cost: ActualCost
+  /// What `cost` was computed from.
+  var use: MeasuredUse
+  var wordErrors: Int
+}

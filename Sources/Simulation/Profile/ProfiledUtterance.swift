@@ -1,0 +1,78 @@
+import Offload
+
+/// Every line of a profile but the first: all that the real system would do with one recording.
+public struct ProfiledUtterance: Codable, Sendable, Hashable {
+  /// What an exit said, and how wrong it was.
+  public struct Exit: Codable, Sendable, Hashable {
+    public var evidence: ExitEvidence
+    /// Substitutions, deletions and insertions.
+    public var wordErrors: Int
+
+    public init(evidence: ExitEvidence, wordErrors: Int) {
+      self.evidence = evidence
+      self.wordErrors = wordErrors
+    }
+  }
+
+  /// What the edge path gives for one split layer and codec.
+  public struct Edge: Codable, Sendable, Hashable {
+    public var splitLayer: Int
+    /// Index into `FeatureCodec.table`.
+    public var codec: Int
+    /// Payload bytes of all packets, without framing.
+    public var bytes: Int
+    public var wordErrors: Int
+    /// Operations of the edge; nil: as the header's shape says.
+    public var operations: Double?
+
+    public init(
+      splitLayer: Int, codec: Int, bytes: Int, wordErrors: Int, operations: Double? = nil
+    ) {
+      self.splitLayer = splitLayer
+      self.codec = codec
+      self.bytes = bytes
+      self.wordErrors = wordErrors
+      self.operations = operations
+    }
+  }
+
+  /// Audio to a server that has the whole model.
+  public struct Baseline: Codable, Sendable, Hashable {
+    public var name: String
+    public var bytes: Int
+    public var wordErrors: Int
+
+    public init(name: String, bytes: Int, wordErrors: Int) {
+      self.name = name
+      self.bytes = bytes
+      self.wordErrors = wordErrors
+    }
+  }
+
+  public var id: String
+  /// Seconds of speech.
+  public var seconds: Double
+  /// Words of the reference.
+  public var referenceWords: Int
+  /// Estimated, in dB; nil if it was not.
+  public var signalToNoise: Double?
+  /// One an exit of the header's shape, in its order.
+  public var exits: [Exit]
+  /// One a split layer and codec of the header.
+  public var edge: [Edge]
+  /// One a name of the header's `baselines`.
+  public var baselines: [Baseline]
+
+  public init(
+    id: String, seconds: Double, referenceWords: Int, signalToNoise: Double? = nil, exits: [Exit],
+    edge: [Edge], baselines: [Baseline] = []
+  ) {
+    self.id = id
+    self.seconds = seconds
+    self.referenceWords = referenceWords
+    self.signalToNoise = signalToNoise
+    self.exits = exits
+    self.edge = edge
+    self.baselines = baselines
+  }
+}
