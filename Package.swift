@@ -34,6 +34,7 @@ let package = Package(
     .executable(name: "tandem-device", targets: ["tandem-device"]),
     .executable(name: "tandem-edge", targets: ["tandem-edge"]),
     .executable(name: "tandem-evaluate", targets: ["tandem-evaluate"]),
+    .executable(name: "tandem-simulate", targets: ["tandem-simulate"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -130,6 +131,13 @@ let package = Package(
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
+    .target(
+      name: "Simulation",
+      dependencies: [
+        "Offload", "FeatureCodec", "Settings", .product(name: "Yams", package: "Yams"),
+      ],
+      exclude: ["README.md"], swiftSettings: swift6),
+
     // Commands are thin: parse, call the library, print.
     .executableTarget(
       name: "tandem-device",
@@ -148,6 +156,10 @@ let package = Package(
     .executableTarget(
       name: "tandem-evaluate",
       dependencies: ["Conformer", "Evaluation", "FeatureCodec", "Offload", arguments],
+      swiftSettings: swift6),
+
+    .executableTarget(
+      name: "tandem-simulate", dependencies: ["Simulation", "Offload", "Settings", arguments],
       swiftSettings: swift6),
 
     // One test target a room, plus Integration.
@@ -182,6 +194,9 @@ let package = Package(
         grpc, grpcTransport, logging,
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
+      swiftSettings: swift6),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
       swiftSettings: swift6),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: swift6),
     .testTarget(

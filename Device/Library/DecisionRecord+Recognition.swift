@@ -49,7 +49,7 @@ extension OffloadFailure {
     case .refused: .refused
     case .lost: .connectionLost
     case .deadline: .deadline
-    case .cancelled: .cancelled
+    case .cancelled, .budget: .cancelled
     }
   }
 }

@@ -25,9 +25,10 @@ extension DeviceRecognizer {
     configuration.deviceClass = settings.deviceClass
     configuration.hedge = settings.hedge
     configuration.costs = try settings.costModel()
-    try self.init(
-      model: model, policyName: settings.policy,
-      calibration: try Self.calibration(directory: settings.model),
+    self.init(
+      model: model,
+      policy: try settings.makePolicy(
+        calibration: try Self.calibration(directory: settings.model)),
       link: try EdgeLink(settings: settings, log: log),
       configuration: configuration, log: log)
   }

@@ -57,22 +57,32 @@ public final class DeviceRecognizer: Sendable {
   ///   - calibration: as shipped in the model's folder.
   ///   - link: nil decides everything locally.
   /// - Throws: `UnknownPolicyError`.
-  public init(
+  public convenience init(
     model: Model, policyName: String, calibration: Calibration = .empty, link: EdgeLink? = nil,
     configuration: Configuration = Configuration(), log: Logger = Logger(label: "tandem.device")
   ) throws {
-    self.model = model
-    self.configuration = configuration
-    self.log = log
-    costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)
-    policy = try PolicyRegistry.policy(
+    let costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)
+    let policy = try PolicyRegistry.policy(
       named: policyName,
       settings: PolicySettings(
         costs: costs, calibration: calibration, criterion: configuration.criterion,
         offloadAfterExit: configuration.offloadAfterExit, splitLayer: configuration.splitLayer,
         codec: configuration.codec, packetDuration: configuration.packetDuration))
+    self.init(model: model, policy: policy, link: link, configuration: configuration, log: log)
+  }
+
+  /// With a policy that was made elsewhere: one with a budget, with a memory, or of the caller's own.
+  public init(
+    model: Model, policy: any Policy, link: EdgeLink? = nil,
+    configuration: Configuration = Configuration(), log: Logger = Logger(label: "tandem.device")
+  ) {
+    self.model = model
+    self.policy = policy
+    self.configuration = configuration
+    self.log = log
+    costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)
     // A policy that never offloads gets no link, so that not one packet leaves the device.
-    self.link = policyName == AlwaysLocalPolicy.name ? nil : link
+    self.link = policy is AlwaysLocalPolicy ? nil : link
     shape = ModelShape(model)
     pool = InferencePool(threads: 1, name: "device-inference")
     modelFingerprint = bytes(hexadecimal: model.fingerprint)
@@ -97,7 +107,19 @@ public final class DeviceRecognizer: Sendable {
       deadline: began.advanced(by: .seconds(configuration.deadline)))
     try await pass.append(samples)
     try await pass.finish()
-    return try await decide(utterance, pass)
+    guard let learner = policy as? any LearningPolicy else {
+      return try await decide(utterance, pass)
+    }
+    // A learner is told of every utterance, the cancelled ones too: it must give back what it reserved.
+    do {
+      let recognition = try await decide(utterance, pass)
+      learner.observe(outcome(of: recognition, utterance))
+      return recognition
+    } catch {
+      learner.observe(
+        Outcome(utterance: utterance.number, time: Date().timeIntervalSince1970, decisions: []))
+      throw error
+    }
   }
 
   private func check(_ samples: [Float]) throws(RecognitionError) {
@@ -117,6 +139,10 @@ public final class DeviceRecognizer: Sendable {
     var signalToNoise: Double?
     var began: ContinuousClock.Instant
     var deadline: ContinuousClock.Instant
+    /// What a policy leaves to chance in this utterance.
+    let draw = UInt32.random(in: .min ... .max)
+    /// The id as learning policies know it.
+    var number: UInt64 { id.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
     var remaining: Double { max(0, ContinuousClock.now.duration(to: deadline).seconds) }
   }
 
@@ -124,6 +150,7 @@ public final class DeviceRecognizer: Sendable {
     var decisions: [Decision] = []
     var results: [LocalPass.ExitResult] = []
     var deviceSeconds = 0.0
+    var grantedBytes: Double?
     let trafficBefore = await link?.traffic ?? (0, 0)
     while true {
       try Task.checkCancellation()
@@ -131,8 +158,15 @@ public final class DeviceRecognizer: Sendable {
         model: shape, exits: results.map(\.evidence), utteranceSeconds: utterance.seconds,
         deadlineRemaining: utterance.remaining, signalToNoise: utterance.signalToNoise,
         link: link?.linkEstimate ?? .unknown, edge: link?.edgeEstimate ?? .unknown,
-        options: link == nil ? .none : offloadOptions, deviceSpeed: speed.withLock { $0 })
+        options: link == nil ? .none : offloadOptions, deviceSpeed: speed.withLock { $0 },
+        time: Date().timeIntervalSince1970, draw: utterance.draw)
       let decision = policy.decide(evidence)
+      if decision.action != .nextExit, let learner = policy as? any LearningPolicy {
+        switch learner.begin(decision, utterance: utterance.number, at: evidence.time) {
+        case .granted(let bytes): grantedBytes = bytes
+        case .refused: continue  // Another utterance took what was left; `decide` knows now.
+        }
+      }
       decisions.append(decision)
       var outcome: OffloadOutcome?
       deviceSeconds = utterance.began.duration(to: .now).seconds
@@ -152,7 +186,8 @@ public final class DeviceRecognizer: Sendable {
         local = try await pass.advance(toExit: min(max(exit, 1), model.exitCount))
       case .offload(let layer, let codec, let duration):
         (outcome, local) = try await offload(
-          utterance, pass, layer: layer, codec: codec, packetDuration: duration)
+          utterance, pass, layer: layer, codec: codec, packetDuration: duration,
+          grantedBytes: grantedBytes)
         if let local, local.evidence.exit > results.count { results = pass.all }
       }
       let trafficAfter = await link?.traffic ?? (0, 0)
@@ -198,7 +233,8 @@ public final class DeviceRecognizer: Sendable {
 
   /// Asks the edge, and meanwhile lets the device go on to its last exit: the hedge.
   private func offload(
-    _ utterance: Utterance, _ pass: LocalPass, layer: Int, codec: Int, packetDuration: Double
+    _ utterance: Utterance, _ pass: LocalPass, layer: Int, codec: Int, packetDuration: Double,
+    grantedBytes: Double?
   ) async throws -> (OffloadOutcome, LocalPass.ExitResult?) {
     guard let link else { return (.failure(.unreachable("no edge is configured")), nil) }
     let features = try await pass.features(at: layer)
@@ -208,7 +244,7 @@ public final class DeviceRecognizer: Sendable {
       framesPerPacket: Packetiser.framesPerPacket(
         duration: packetDuration, framesPerSecond: model.framesPerSecond),
       modelFingerprint: modelFingerprint, utteranceID: utterance.id,
-      deadline: max(0.001, utterance.remaining))
+      deadline: max(0.001, utterance.remaining), grantedBytes: grantedBytes)
 
     // Unstructured on purpose: when the deadline passes the answer is given at once, without
     // waiting for a stream that may take its time to be cancelled.
@@ -313,6 +349,22 @@ public final class DeviceRecognizer: Sendable {
     guard let local else { return decision?.predictedCost?.expectedErrors }
     let stop = Action.stop(exit: local.evidence.exit)
     return decision?.predictions.first { $0.action == stop }?.cost.expectedErrors
+  }
+
+  private func outcome(of recognition: Recognition, _ utterance: Utterance) -> Outcome {
+    let isOffload = recognition.decisions.last?.action.isOffload ?? false
+    let use = MeasuredUse(
+      latency: recognition.latencySeconds, blocksDone: 0, exitsDone: 0,
+      bytesSent: recognition.bytesSent, bytesReceived: recognition.bytesReceived,
+      transferSeconds: isOffload
+        ? max(0, recognition.latencySeconds - recognition.deviceSeconds) : 0)
+    return Outcome(
+      utterance: utterance.number, time: Date().timeIntervalSince1970,
+      decisions: recognition.decisions,
+      offloadSeconds: isOffload ? recognition.latencySeconds - recognition.deviceSeconds : nil,
+      answeredByEdge: recognition.origin == .edge,
+      bytes: Double(recognition.bytesSent + recognition.bytesReceived),
+      radioEnergy: costs.radioEnergy(use))
   }
 
   /// Ends the connection to the edge, if there is one.

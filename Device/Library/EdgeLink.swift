@@ -20,11 +20,15 @@ public struct OffloadRequest: Sendable {
   public var utteranceID: [UInt8]
   /// Seconds from now.
   public var deadline: Double
+  /// What a budget lets the stream send and receive on the wire; nil: as much as it takes.
+  public var grantedBytes: Double?
 
   init(
     splitLayer: Int, codec: FeatureCodec, features: [Float], dimension: Int, framesPerPacket: Int,
-    modelFingerprint: [UInt8], utteranceID: [UInt8], deadline: Double
+    modelFingerprint: [UInt8], utteranceID: [UInt8], deadline: Double,
+    grantedBytes: Double? = nil
   ) {
+    self.grantedBytes = grantedBytes
     self.splitLayer = splitLayer
     self.codec = codec
     self.features = features
@@ -71,6 +75,8 @@ public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible 
   case refused(reason: String, message: String)
   case lost(String)
   case deadline
+  /// The bytes that a budget granted do not last for the utterance.
+  case budget(granted: Double)
   case cancelled
 
   var isLost: Bool { if case .lost = self { true } else { false } }
@@ -82,6 +88,7 @@ public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case .refused(let reason, _): "edge-refused-\(reason)"
     case .lost: "edge-lost"
     case .deadline: "deadline"
+    case .budget: "budget"
     case .cancelled: "cancelled"
     }
   }
@@ -92,6 +99,7 @@ public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case .refused(let reason, let message): "the edge refused (\(reason)): \(message)"
     case .lost(let why): "the edge was lost in mid-stream: \(why)"
     case .deadline: "the edge had not answered by the deadline"
+    case .budget(let granted): "the budget's \(Int(granted)) bytes do not last for this utterance"
     case .cancelled: "the utterance was cancelled"
     }
   }
@@ -266,6 +274,10 @@ public actor EdgeLink {
     }
   }
 
+  /// A packet's share of TLS records, HTTP/2 frames and gRPC's prefix, both ways, its acknowledgement
+  /// included: what must still fit a budget's grant when the packet is sent.
+  private static let framingBytes = 160.0
+
   /// Ships an utterance's features and waits for the edge's transcript. Cancelling the task cancels
   /// the stream.
   ///
@@ -274,13 +286,24 @@ public actor EdgeLink {
     let connection = try await connected()
     let packets = try UtterancePackets(request)
     let progress = Progress(began: time)
+    let wire = connection.transport.traffic
+    let before = Double(wire.bytesSent + wire.bytesReceived)
     var options = CallOptions.defaults
     options.timeout = .milliseconds(max(1, Int64(request.deadline * 1_000)))
     do {
       return try await Tandem_V1_Tandem.Client(wrapping: connection.client).recognize(
         options: options
       ) { writer in
-        for packet in packets.all { try await writer.write(packet) }
+        for packet in packets.all {
+          if let granted = request.grantedBytes {
+            let spent = Double(wire.bytesSent + wire.bytesReceived) - before
+            let next = Double((try packet.serializedBytes() as [UInt8]).count)
+            guard spent + next + Self.framingBytes <= granted else {
+              throw OffloadFailure.budget(granted: granted)
+            }
+          }
+          try await writer.write(packet)
+        }
       } onResponse: { response in
         var answer: OffloadAnswer?
         for try await message in response.messages {
