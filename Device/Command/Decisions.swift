@@ -1,12 +1,15 @@
 import ArgumentParser
+import Conformer
 import DecisionLog
 import Foundation
+import Offload
 import Settings
+import TandemDevice
 
 struct Decisions: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Look at the decision log.",
-    subcommands: [List.self, Summary.self, Export.self])
+    subcommands: [List.self, Summary.self, Export.self, Replay.self])
 
   struct LogOptions: ParsableArguments {
     @OptionGroup var options: SettingsOptions
@@ -76,6 +79,41 @@ struct Decisions: AsyncParsableCommand {
         }
         try log.open().export(log.filter, as: format) { text in
           try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        }
+      }
+    }
+  }
+
+  struct Replay: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Score the log again under another policy (--policy P): what would it have cost?",
+      discussion: """
+        Exact where a row holds what the other policy would have met; elsewhere by inverse propensity and
+        doubly robust estimates, where the logged policy explored. It says so where none is defined.
+        """)
+    @OptionGroup var log: LogOptions
+    @Option(help: "json, or text.")
+    var format = "text"
+    @Option(help: "Of the policy's chance and of the bootstrap.")
+    var seed: UInt64 = 1
+
+    func run() async throws {
+      try await reporting {
+        let settings = try log.options.load()
+        let model = try Model.load(directory: settings.model, parts: .device)
+        let calibration = try DeviceRecognizer.calibration(directory: settings.model)
+        let replay = LogReplay(
+          policy: try settings.makePolicy(calibration: calibration),
+          models: [model.fingerprint: ModelShape(model)],
+          costs: CostPredictor(model: try settings.costModel(), deviceClass: settings.deviceClass),
+          deadline: settings.deadlineSeconds, seed: seed)
+        let report = try replay.report(try log.open(), log.filter)
+        if format == "json" {
+          let encoder = JSONEncoder()
+          encoder.outputFormatting = [.sortedKeys]
+          print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+          print(report)
         }
       }
     }
