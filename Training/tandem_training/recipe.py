@@ -31,6 +31,7 @@ class TrainingSettings:
     transducerWeight: float = 0.5
     transducerCells: int = 20000
     transducerRate: float = 1.0
+    transducerAlone: dict | None = None
     averageDecay: float = 0.999
     precision: str = "float32"
     threads: int = 2

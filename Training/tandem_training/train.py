@@ -152,6 +152,9 @@ def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
         final, last = 0.3, settings.growth["untilStep"]
     elif settings.growth:
         peak, first = settings.growth["learningRate"], settings.growth["untilStep"]
+    alone = settings.transducerAlone
+    if alone and step >= alone["fromStep"]:
+        peak, first = alone["learningRate"], alone["fromStep"]
     if step - first < settings.warmupSteps:
         return peak * (step - first + 1) / settings.warmupSteps
     part = min(1.0, (step - first - settings.warmupSteps) / max(1, last - first - settings.warmupSteps))
@@ -169,7 +172,8 @@ def batch_loss(
     anew at each step.
     """
     settings, device = recipe.training, normalised.device
-    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+    frozen = not model.subsampling.projection.weight.requires_grad
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"), torch.set_grad_enabled(not frozen):
         output = model(normalised, frames)
     heads = output.exits + ([output.second_logits] if output.second_logits is not None else [])
     weights = list(settings.exitWeights or [1.0] * len(output.exits))[: len(output.exits)]
@@ -280,11 +284,21 @@ class Run:
         model.depth = self.model.depth
         return model.to(self.device)
 
+    def freeze_encoders(self, from_average: bool) -> None:
+        """Leaves only predictor and joiner to train, on the averaged encoders: it is a late bloomer, and cheap that way."""
+        for name, value in self.model.named_parameters():
+            if from_average:
+                value.data.copy_(self.average[name])
+            value.requires_grad_(name.startswith("transducer."))
+
     def train_step(self, batch: tuple[Tensor, ...], steps: int) -> dict[str, float]:
         recipe = self.recipe
         if self.model.depth is not None and recipe.training.depth_at(self.step) is None:
             for name in self.model.grow():
                 self.average[name].copy_(self.model.get_parameter(name).detach())
+        alone = recipe.training.transducerAlone
+        if alone and self.step >= alone["fromStep"] and self.model.subsampling.projection.weight.requires_grad:
+            self.freeze_encoders(from_average=self.step == alone["fromStep"])
         features, frames, targets, target_counts = (part.to(self.device) for part in batch)
         generator = random.Random(f"{recipe.seed}/step/{self.step}")
         normalised = self.model.normalise(features)
@@ -296,8 +310,9 @@ class Run:
         self.model.train()
         loss, parts = batch_loss(self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.training.gradientNorm))
+        if loss.requires_grad:  # not so where only the transducer learns and no utterance fits its cells
+            loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_([value for value in self.model.parameters() if value.grad is not None], recipe.training.gradientNorm))
         if math.isfinite(norm):
             self.optimizer.step()
         self.step += 1

@@ -36,6 +36,7 @@ RECIPE = {
     },
     "training": {
         "steps": 12, "batchSeconds": 6, "learningRate": 0.003, "warmupSteps": 2, "dropout": 0.1, "threads": 1, "growth": {"untilStep": 4, "blocks": 1, "learningRate": 0.002},
+        "transducerAlone": {"fromStep": 9, "learningRate": 0.004},
         "concatenation": {"belowSeconds": 1.0, "alone": 0.3, "seconds": [1.0, 2.0]},
     },
     "augmentation": {
