@@ -62,7 +62,7 @@ public struct OffloadRequest: Sendable {
 /// What the edge answered, with what it cost to ask.
 public struct OffloadAnswer: Sendable {
   public var text: String
-  /// Mean natural-log probability a token.
+  /// ln P(tokens) / (tokens + 1).
   public var confidence: Double
   public var serverQueueSeconds: Double
   public var serverComputeSeconds: Double

@@ -212,9 +212,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
       .with {
         $0.final = .with {
           $0.text = hypothesis.text
-          $0.confidence =
-            hypothesis.tokens.isEmpty
-            ? 0 : Float(hypothesis.logProbability / Double(hypothesis.tokens.count))
+          $0.confidence = Float(hypothesis.logProbability / Double(hypothesis.tokens.count + 1))
           $0.queueMilliseconds = Float(arrived.duration(to: started).seconds * 1_000)
           $0.computeMilliseconds = Float(started.duration(to: ended).seconds * 1_000)
           $0.decoder = recognizer.decoderName

@@ -463,8 +463,8 @@ public nonisolated struct Tandem_V1_Final: Sendable {
 
   public var text: String = String()
 
-  /// Mean natural-log probability per token of the text; 0 is certain, and 0 for
-  /// an empty text.
+  /// ln P(tokens) / (tokens + 1): 0 is certain. The one more stands for the end, so
+  /// that an empty text has a confidence too.
   public var confidence: Float = 0
 
   /// Milliseconds spent waiting for a turn, and computing.

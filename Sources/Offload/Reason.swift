@@ -59,7 +59,7 @@ extension Reason: CustomStringConvertible {
       "exit \(exit) is not confident: \(Self.name(criterion)) \(Self.short(value)) "
         + "\(criterion == .frameEntropy ? ">" : "<") \(Self.short(threshold))"
     case .notCalibrated(let exit, let criterion):
-      "exit \(exit) has no threshold for \(Self.name(criterion))"
+      "exit \(exit) is never accepted: no threshold for \(Self.name(criterion)) in calibration.json"
     case .noExitYet:
       "no exit has been reached yet"
     case .noEdge:

@@ -39,10 +39,10 @@ extension DeviceSettings {
           + "from its own offloads what link and edge are like."),
       SettingKey(
         "confidence.criterion", .choice(ConfidenceCriterion.allCases.map(\.rawValue)),
-        default: .string(ConfidenceCriterion.frameEntropy.rawValue),
+        default: .string(ConfidenceCriterion.sentencePosterior.rawValue),
         "What the confidence policy compares with the thresholds in the model's calibration.json "
           + "(arXiv 2309.09546): the mean entropy of the frames' posteriors, or the posterior of the "
-          + "best path."),
+          + "transcript, which offloads less for the same errors on dev."),
       SettingKey(
         "confidence.offloadAfterExit", .integer(0...64), default: .integer(0),
         "Number of the exit (from 1) after which an utterance that is not confident is offloaded. "
