@@ -127,7 +127,8 @@ let package = Package(
     .target(
       name: "Evaluation",
       dependencies: [
-        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "TandemDevice", "TandemEdge",
+        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "Simulation", "TandemDevice",
+        "TandemEdge",
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
@@ -198,7 +199,9 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
       swiftSettings: swift6),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: swift6),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "FeatureCodec", "Simulation"],
+      swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -44,6 +44,13 @@ public struct Paths: Sendable {
   /// What the edge answers when `encoder`'s features at `splitLayer` are shipped through the codec in
   /// packets of eight frames.
   public func edge(_ encoder: UtteranceEncoder, splitLayer: Int) throws -> Hypothesis {
+    try edge(encoder, splitLayer: splitLayer, codec: codec)
+  }
+
+  /// The same through another codec.
+  public func edge(_ encoder: UtteranceEncoder, splitLayer: Int, codec: FeatureCodec) throws
+    -> Hypothesis
+  {
     let d = model.dimension
     var packetiser = try Packetiser(
       encoder: FeatureEncoder(codec: codec, dimension: d), framesPerPacket: 8)

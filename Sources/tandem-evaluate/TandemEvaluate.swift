@@ -17,8 +17,11 @@ struct TandemEvaluate: ParsableCommand {
         tandem-evaluate wer --manifest … --limit 100 --chunk 10,37,160,1000
         tandem-evaluate split --manifest … --split dev --codec lossless
         tandem-evaluate fit-thresholds --manifest … --split dev --write
+        tandem-evaluate profile --manifest … --split dev --output dev.profile
       """,
-    subcommands: [WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self])
+    subcommands: [
+      WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self, ProfileCommand.self,
+    ])
 }
 
 extension ModelConfiguration.SecondPassDecoder: ExpressibleByArgument {}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Evaluation
+import FeatureCodec
+import Foundation
+
+struct ProfileCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "profile",
+    abstract:
+      "Write the simulator's ground truth: every exit, split layer and codec of every utterance.")
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: "The file to write.")
+  var output: String
+
+  @Option(help: "The data's name in the profile; the manifest's path if left out.")
+  var name: String?
+
+  func run() throws {
+    try reporting {
+      let manifest = try common.load()
+      let paths = try Paths(
+        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
+        codec: FeatureCodec.at(0))
+      let bar = ProgressBar("profile", total: min(common.limit ?? .max, manifest.items.count))
+      let result = try SystemProfile(
+        manifest: manifest,
+        name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
+        limit: common.limit, threads: common.threads, progress: { bar.update($0) })
+      try result.profile.jsonLines().write(to: URL(fileURLWithPath: output), options: .atomic)
+      print("wrote \(output): \(result.profile.utterances.count) utterances")
+    }
+  }
+}

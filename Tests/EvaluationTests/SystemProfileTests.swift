@@ -1,0 +1,61 @@
+import FeatureCodec
+import Foundation
+import Simulation
+import Testing
+
+@testable import Evaluation
+
+@Suite("The simulator's ground truth from the real system")
+struct SystemProfileTests {
+  /// A 16 kHz WAV of 16-bit noise.
+  func writeNoise(seconds: Double) throws -> String {
+    let count = Int(seconds * 16_000)
+    var bytes = Data("RIFF".utf8)
+    func add<T: FixedWidthInteger>(_ value: T) {
+      withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+    add(UInt32(36 + 2 * count))
+    bytes.append(contentsOf: "WAVEfmt ".utf8)
+    add(UInt32(16))
+    add(UInt16(1))
+    add(UInt16(1))
+    add(UInt32(16_000))
+    add(UInt32(32_000))
+    add(UInt16(2))
+    add(UInt16(16))
+    bytes.append(contentsOf: "data".utf8)
+    add(UInt32(2 * count))
+    for _ in 0..<count { add(Int16.random(in: -9_000...9_000)) }
+    let path = NSTemporaryDirectory() + UUID().uuidString + ".wav"
+    try bytes.write(to: URL(fileURLWithPath: path))
+    return path
+  }
+
+  @Test("Every exit, split layer and codec is there, and the file is read back as it was")
+  func whole() throws {
+    let model = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("ConformerTests/Golden/characters").path
+    let recordings = try [0.7, 1.3].map(writeNoise)
+    let path = NSTemporaryDirectory() + UUID().uuidString + ".tsv"
+    try Data("path\ttext\n\(recordings[0])\tONE TWO\n\(recordings[1])\tTHREE\n".utf8)
+      .write(to: URL(fileURLWithPath: path))
+    defer { for file in recordings + [path] { try? FileManager.default.removeItem(atPath: file) } }
+    let paths = try Paths(modelDirectory: model, beamWidth: 2, codec: .at(0))
+    let profile = try SystemProfile(
+      manifest: Manifest(path: path), name: "noise", paths: paths, threads: 2
+    ).profile
+    #expect(profile.header.shape.exits.count == paths.model.exitCount)
+    #expect(profile.header.source.contains(paths.model.fingerprint))
+    for (number, utterance) in profile.utterances.enumerated() {
+      #expect(utterance.referenceWords == 2 - number)
+      #expect(utterance.exits.count == paths.model.exitCount)
+      #expect(utterance.edge.count == (paths.model.blockCount + 1) * FeatureCodec.table.count)
+      // Lossless features give the same transcript, so the same errors, wherever the split lies.
+      let lossless = Set(utterance.edge.filter { $0.codec == 0 }.map(\.wordErrors))
+      #expect(lossless.count == 1)
+      #expect(utterance.edge.allSatisfy { $0.bytes > 0 })
+    }
+    let again = try Profile(jsonLines: profile.jsonLines(), path: "memory")
+    #expect(again == profile)
+  }
+}
