@@ -37,7 +37,7 @@ capture() {
   tcpdump -i any -n -U -w "$folder/$1.pcap" 2>"$folder/$1.tcpdump" &
   dump=$!
   for _ in $(seq 100); do
-    grep -q '^tcpdump: listening\|^listening' "$folder/$1.tcpdump" && break
+    grep -q '^tcpdump: listening\|^listening' "$folder/$1.tcpdump" 2>/dev/null && break
     kill -0 "$dump" 2>/dev/null || { cat "$folder/$1.tcpdump" >&2; fail 77 "tcpdump cannot capture here"; }
     sleep 0.1
   done
