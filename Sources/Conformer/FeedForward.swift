@@ -1,6 +1,6 @@
 import Tensors
 
-/// Half a feed-forward module: normalise, expand, SiLU, contract (Conformer, 2005.08100, section 2.3).
+/// Half a feed-forward module: normalise, expand, SiLU, contract (Conformer, 2005.08100).
 struct FeedForward: Sendable {
   let normalization: LayerNorm
   let expand: Linear

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Causal linear attention with ReLU features, computed as a recurrence: the streaming form of
-/// the "RNNAttention-Performer" of the Practical Conformer (2304.00171, section 3.3). Its
+/// the "RNNAttention-Performer" of the Practical Conformer (2304.00171). Its
 /// state is one matrix a head, however long the utterance. In the second encoder it sees everything.
 struct LinearAttention: Sendable {
   let normalization: LayerNorm

@@ -22,7 +22,7 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
   }
 
   public enum BlockType: String, Codable, Sendable {
-    /// Feed-forward, convolution, feed-forward: no attention (2304.00171, section 3).
+    /// Feed-forward, convolution, feed-forward: no attention (2304.00171).
     case convolution
     /// A whole Conformer block with rotary self-attention.
     case attention

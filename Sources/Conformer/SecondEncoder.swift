@@ -1,6 +1,6 @@
 import Tensors
 
-/// The non-causal second encoder of the cascade (2304.00171, section 3.4): it sees the whole
+/// The non-causal second encoder of the cascade (2304.00171): it sees the whole
 /// utterance of the first pass's output.
 struct SecondEncoder: Sendable {
   let input: Linear

@@ -3,7 +3,7 @@ import Foundation
 
 /// Connectionist temporal classification: greedy and prefix beam search over log posteriors.
 public enum CTCSearch {
-  /// An exit's transcript with what 2309.09546 (section 3.2) decides by.
+  /// An exit's transcript with what 2309.09546 decides by.
   public struct Result: Sendable, Equatable {
     public var hypothesis: Hypothesis
     /// Mean over frames of the posteriors' entropy, nats; 0 is certain. 0 when there is no frame.
@@ -47,7 +47,7 @@ public enum CTCSearch {
       frames: frames)
   }
 
-  /// log P(tokens | audio), summed over all alignments (Graves et al. 2006, section 4.1).
+  /// log P(tokens | audio), summed over all alignments (Graves et al. 2006).
   public static func forward(_ tokens: [Int], _ logPosteriors: [Float], size: Int) -> Double {
     let frames = logPosteriors.count / size
     guard frames > 0 else { return tokens.isEmpty ? 0 : -.infinity }

@@ -1,5 +1,5 @@
 /// Energy of a radio: power = joulesPerMegabit * Mbit/s + activeWatts while it transfers, then a tail
-/// (Huang et al., MobiSys 2012, section 5).
+/// (Huang et al., MobiSys 2012).
 public struct RadioProfile: Hashable, Codable, Sendable {
   /// Joules per 10⁶ bits sent (the same number as watts per Mbit/s).
   public var uplinkJoulesPerMegabit: Double

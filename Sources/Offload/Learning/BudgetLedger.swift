@@ -6,7 +6,7 @@
 /// limit), no day's spending exceeds the budget, counted by the day of the offload or by the day of its end.
 ///
 /// The soft part: a virtual queue that grows by what is spent and drains at the budget's rate (Neely,
-/// Stochastic Network Optimization, 2010, section 4.2). Its length tells how far spending is ahead of the
+/// Stochastic Network Optimization, 2010). Its length tells how far spending is ahead of the
 /// budget, and becomes a price.
 public struct BudgetLedger: Hashable, Codable, Sendable {
   /// Seconds after which a reservation that was never settled counts as spent: no utterance takes so long.

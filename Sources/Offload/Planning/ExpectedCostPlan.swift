@@ -10,7 +10,7 @@
 /// - Going on costs the next blocks, then the cheapest of what can be done there: stop, offload, or go on to
 ///   an exit beyond. The next exit is sure or unsure with the share that the calibration counted, so that what
 ///   one learns on the way has its worth; beyond it, expectations stand in for distributions (open-loop
-///   feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1, section 6.2).
+///   feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1).
 struct ExpectedCostPlan: Sendable {
   /// What a policy charges on top, in cost units.
   struct Prices {

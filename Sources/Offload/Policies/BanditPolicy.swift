@@ -3,7 +3,7 @@ import Synchronization
 /// Learns from its own offloads how long the edge's answers take, and takes the action whose expected cost is lowest
 /// if that is so: LinUCB with forced sampling and discounting.
 ///
-/// The idea of Autodidactic Neurosurgeon (Zhang, Chen and Xu, WWW 2021, section 4): the time on the device is
+/// The idea of Autodidactic Neurosurgeon (Zhang, Chen and Xu, WWW 2021): the time on the device is
 /// known; that of link and edge is learnt, as a linear function of what is shipped and what is left to compute.
 /// Features of an offload: 1 (round trip and wait), megabits to send (the inverse bandwidth), predicted seconds of edge
 /// core (the edge's speed) and the advertised wait (how far it is to be believed). LinUCB (Li et al., WWW 2010,

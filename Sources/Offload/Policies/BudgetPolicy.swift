@@ -3,7 +3,7 @@ import Synchronization
 /// Takes the action with the lowest expected cost, as `model-based` does, while a day's megabytes or joules
 /// last: spending has a price that rises as spending runs ahead of the budget.
 ///
-/// Lyapunov drift-plus-penalty (Neely, Stochastic Network Optimization, 2010, section 4): minimising
+/// Lyapunov drift-plus-penalty (Neely, Stochastic Network Optimization, 2010): minimising
 /// V * J(action) + Q * use(action) at every decision keeps the mean use within the budget and the mean cost
 /// within O(1/V) of the best. Q is the ledger's virtual queue; 1/V is set so that being a twentieth of a day's
 /// budget ahead makes an offload cost as much as it is worth on average, as far as that has been seen.

@@ -3,7 +3,7 @@
 /// At every exit the other policy sees the very evidence that was logged. Up to where it ends the utterance, the row
 /// reveals what it would have met if the logged policy went as far, and, for an offload, shipped the same. A local answer
 /// is revealed by every utterance that passed its exit: what observes more arms than it pulls is weighted by how
-/// probably it observes them (Alon et al., SIAM J. Computing 46(6), 2017, section 3).
+/// probably it observes them (Alon et al., SIAM J. Computing 46(6), 2017).
 public struct UtteranceReplay: Sendable {
   /// What the log holds of one utterance.
   public struct Row: Sendable {
@@ -63,7 +63,7 @@ public struct UtteranceReplay: Sendable {
       let decision = policy.decide(evidence)
       walk.append(decision)
       guard let predicted = DecisionChain(walk).predictedTotal else { return nil }
-      // Sequential doubly robust (Jiang and Li, ICML 2016, section 4): at every exit the prediction with
+      // Sequential doubly robust (Jiang and Li, ICML 2016): at every exit the prediction with
       // what was known there, corrected by what came after as far as the logged policy went the same way.
       if isSame { result.doublyRobust += reach * (predicted - result.predicted) }
       result.predicted = predicted
