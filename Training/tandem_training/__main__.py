@@ -1,4 +1,4 @@
-"""python -m tandem_training prepare|train|evaluate|export|summarise|golden"""
+"""python -m tandem_training prepare|synthesise|train|evaluate|export|experiment|plot|summarise|golden"""
 
 from __future__ import annotations
 
@@ -15,16 +15,31 @@ def arguments() -> argparse.ArgumentParser:
     command = commands.add_parser("prepare", help="decode a manifest's recordings once into a cache of 16-bit samples")
     command.add_argument("--manifest", type=Path, required=True, help="tab separated: path, split, text (and set, speaker)")
     command.add_argument("--split", action="append", help="a split to decode, repeatable; default: train and dev")
+    command.add_argument("--name", help="name of the cache, where one split is decoded; default: the split's")
     command.add_argument("--noise", type=Path, help="a manifest of noise recordings (only `path` is needed)")
     command.add_argument("--without-noise", action="append", default=[], metavar="NAME", help="a noise recording to leave out, repeatable")
     command.add_argument("--cache", type=Path, required=True, help="folder for the cache, outside git")
+    command.add_argument("--lexicon", type=Path, help="a pronunciation lexicon in CMUdict's format, for recipes with training.phones")
+    command.add_argument("--rooms", type=int, default=0, help="simulate so many rooms, for recipes with augmentation.roomProbability")
+    command.add_argument("--opus", action="store_true", help="also keep the training clips coded at about 7 to 12 kbit/s, for augmentation.opusProbability")
     command.add_argument("--processes", type=int, default=2)
+
+    command = commands.add_parser("synthesise", help="make synthetic speech for training; goes on where it was stopped")
+    command.add_argument("--text", type=Path, required=True, help="folder of *.txt.gz: a sentence a line, a-z, apostrophe, space")
+    command.add_argument("--manifest", type=Path, required=True, help="its short training texts are said too; its dev and test texts never are")
+    command.add_argument("--out", type=Path, required=True, help="folder for shards and manifest.tsv, outside git")
+    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--shards", type=int, default=400, help="shards of 50 utterances; about 400 make 20 h")
+    command.add_argument("--worker", default="0/1", help="this process's part of the shards, as 0/2 and 1/2")
+    command.add_argument("--teacher", action="store_true", help="drop what Whisper tiny.en misunderstands")
+    command.add_argument("--threads", type=int, default=1)
 
     command = commands.add_parser("train", help="train from a recipe, or go on from the run's checkpoint")
     command.add_argument("--recipe", type=Path, required=True)
     command.add_argument("--cache", type=Path, required=True)
     command.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoint.pt, vocabulary.json, log.jsonl")
     command.add_argument("--steps", type=int, help="steps in all, instead of the recipe's")
+    command.add_argument("--initialise", type=Path, metavar="CHECKPOINT", help="another run's checkpoint.pt to take subsampling and blocks from")
     command.add_argument("--minutes", type=float, help="stop (with a checkpoint) after so many minutes")
 
     command = commands.add_parser("evaluate", help="greedy word error rates of every exit and of the transducer")
@@ -38,6 +53,17 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True)
     command.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], default="float16")
 
+    command = commands.add_parser("experiment", help="train, evaluate, table and draw the runs of an experiment; done ones are kept")
+    command.add_argument("--experiment", type=Path, action="append", required=True, help="a file of recipes/experiments, repeatable")
+    command.add_argument("--cache", type=Path, required=True)
+    command.add_argument("--runs", type=Path, required=True, help="folder of the runs, outside git")
+    command.add_argument("--out", type=Path, required=True, help="folder for experiment-NAME.jsonl, .md and .svg")
+    command.add_argument("--only", action="append", help="a run's name, repeatable; default: all")
+
+    command = commands.add_parser("plot", help="draw a run's losses and dev error rates")
+    command.add_argument("--run", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True, help="an SVG file")
+
     command = commands.add_parser("summarise", help="a run's losses and dev error rates as one JSON object a line")
     command.add_argument("--recipe", type=Path, required=True)
     command.add_argument("--run", type=Path, required=True)
@@ -48,18 +74,44 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def synthesise_command(options: argparse.Namespace) -> int:
+    from .data import read_manifest
+    from .synthesis import Plan, gather, read_sentences, synthesise
+
+    recordings = read_manifest(options.manifest)
+    short = {recording.text.lower() for recording in recordings if recording.split == "train" and len(recording.text.split()) <= 2}
+    worker, workers = map(int, options.worker.split("/"))
+    plan = Plan(
+        seed=options.seed, words=tuple(sorted(short)), grammar=(), sentences=tuple(read_sentences(options.text)),
+        forbidden=frozenset(recording.text for recording in recordings if recording.split != "train"),
+    )
+    kept, seconds = synthesise(plan, options.out, range(worker, options.shards, workers), options.teacher, options.threads)
+    print(f"{options.out}: {kept} utterances, {seconds / 3600:.2f} h in this worker's shards; {gather(options.out)} in manifest.tsv")
+    return 0
+
+
 def main() -> int:
     options = arguments().parse_args()
     # Imports stand here so that --help answers at once.
-    from .data import Cache, ManifestError, prepare, read_manifest
+    import numpy
+
+    from .data import Cache, ManifestError, prepare, prepare_opus, read_manifest
+    from .lexicon import Lexicon, LexiconError, read_cmudict
     from .recipe import RecipeError, load_recipe
+    from .rooms import room_responses
+    from .synthesis import SynthesisError
 
     try:
         if options.command == "prepare":
+            if options.lexicon:
+                options.cache.mkdir(parents=True, exist_ok=True)
+                Lexicon(read_cmudict(options.lexicon)).save(options.cache / "lexicon.json")
             recordings = read_manifest(options.manifest)
             splits = options.split or ["train", "dev"]
-            jobs = [(split, [recording for recording in recordings if recording.split == split]) for split in splits]
-            for split, chosen in jobs:
+            if options.name and len(splits) != 1:
+                raise ValueError("--name names the cache of one split: give --split once")
+            jobs = [(options.name or split, [recording for recording in recordings if recording.split == split]) for split in splits]
+            for split, (_, chosen) in zip(splits, jobs):
                 if not chosen:
                     raise ManifestError(f"{options.manifest}: no line has the split {split!r}")
             if options.noise:
@@ -70,11 +122,17 @@ def main() -> int:
                 for complaint in complaints:
                     print(f"skipped: {complaint}", file=sys.stderr)
                 print(f"{name}: {len(chosen) - len(complaints)} recordings, {samples / 16000 / 3600:.2f} h, {len(complaints)} skipped")
+                if options.opus and name not in ("dev", "test", "noise"):
+                    prepare_opus(options.cache, name, options.processes)
+            if options.rooms:
+                numpy.save(options.cache / "rooms.npy", room_responses(options.rooms, seed=1))
+        elif options.command == "synthesise":
+            return synthesise_command(options)
         elif options.command == "train":
             from .train import Run
 
             recipe = load_recipe(options.recipe)
-            Run(recipe, options.cache, options.run).train(options.steps or recipe.training.steps, options.minutes)
+            Run(recipe, options.cache, options.run, options.initialise).train(options.steps or recipe.training.steps, options.minutes)
         elif options.command == "evaluate":
             from .evaluate import evaluate
             from .export import load_model
@@ -95,6 +153,17 @@ def main() -> int:
             from .export import export_run
 
             export_run(load_recipe(options.recipe), options.run, options.out, options.dtype)
+        elif options.command == "experiment":
+            from .experiment import Experiment, run_experiment, write_results
+
+            for path in options.experiment:
+                experiment = Experiment.load(path)
+                for written in write_results(experiment, run_experiment(experiment, options.cache, options.runs, options.only), options.out):
+                    print(written)
+        elif options.command == "plot":
+            from .plot import draw_run
+
+            draw_run(options.run / "log.jsonl", options.out)
         elif options.command == "summarise":
             from .report import summarise_run
 
@@ -104,7 +173,7 @@ def main() -> int:
             from .golden import write_golden
 
             write_golden(options.out)
-    except (ManifestError, RecipeError, FileNotFoundError, ValueError) as error:
+    except (ManifestError, RecipeError, LexiconError, SynthesisError, FileNotFoundError, ValueError) as error:
         print(f"tandem_training {options.command}: {error}", file=sys.stderr)
         return 1
     return 0

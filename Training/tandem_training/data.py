@@ -7,6 +7,7 @@ manifest), `split` and `text` are needed, `set` and `speaker` are used where the
 from __future__ import annotations
 
 import csv
+import io
 import json
 import multiprocessing
 import os
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
+import soundfile
+from scipy.signal import fftconvolve
 
 from .audio import AudioError, SAMPLE_RATE, read_audio
 from .progress import progress
@@ -115,20 +118,65 @@ def prepare(recordings: list[Recording], cache: Path, name: str, processes: int)
     return offset, complaints
 
 
+# libsndfile's compression levels of Ogg Opus that make about 7, 9 and 12 kbit/s of 16 kHz speech.
+OPUS_LEVELS = (1.0, 0.99, 0.98)
+
+
+def through_opus(samples: numpy.ndarray, level: float) -> numpy.ndarray:
+    """16-bit samples coded at a low rate and decoded again; as many as went in."""
+    coded = io.BytesIO()
+    soundfile.write(coded, samples, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=level)
+    coded.seek(0)
+    decoded, _ = soundfile.read(coded, dtype="int16")
+    return numpy.resize(decoded, samples.size) if decoded.size >= samples.size else numpy.pad(decoded, (0, samples.size - decoded.size))
+
+
+def prepare_opus(cache: Path, name: str, processes: int) -> None:
+    """Writes `cache/name.opus.pcm`: every clip of `name` through Opus at a low rate, laid out as `name.pcm` is."""
+    source = Cache(cache, name)
+    partial = cache / f"{name}.opus.pcm.partial"
+    jobs = ((source.raw(clip), OPUS_LEVELS[number % len(OPUS_LEVELS)]) for number, clip in enumerate(source.clips))
+    with open(partial, "wb") as file, multiprocessing.Pool(processes) as pool:
+        for samples in progress(pool.imap(_through_opus, jobs, chunksize=16), len(source.clips), f"opus {name}"):
+            file.write(samples.tobytes())
+    os.replace(partial, cache / f"{name}.opus.pcm")
+
+
+def _through_opus(job: tuple[numpy.ndarray, float]) -> numpy.ndarray:
+    return through_opus(*job)
+
+
 class Cache:
-    """Decoded recordings of one split, memory-mapped."""
+    """Decoded recordings of one split, memory-mapped. `name@2.5` is the first 2.5 hours of a seeded shuffle of `name`."""
 
     def __init__(self, folder: Path, name: str):
+        name, _, hours = name.partition("@")
         index = folder / f"{name}.jsonl"
         if not index.exists():
             raise FileNotFoundError(f"{index} is not there; run `python -m tandem_training prepare` first")
         with open(index, encoding="utf-8") as file:
             self.clips = [Clip(**json.loads(line)) for line in file]
+        if hours:
+            order = self.clips[:]
+            random.Random(f"{name}/subset").shuffle(order)
+            left, self.clips = float(hours) * 3600 * SAMPLE_RATE, []
+            for clip in order:
+                if left <= 0:
+                    break
+                self.clips.append(clip)
+                left -= clip.samples
         self._pcm = numpy.memmap(folder / f"{name}.pcm", dtype=numpy.int16, mode="r")
+        coded = folder / f"{name}.opus.pcm"
+        self._coded = numpy.memmap(coded, dtype=numpy.int16, mode="r") if coded.exists() else None
 
-    def samples(self, clip: Clip) -> numpy.ndarray:
-        """A clip's samples in [-1, 1], float32, shape [samples]."""
-        return self._pcm[clip.offset : clip.offset + clip.samples].astype(numpy.float32) / 32768.0
+    def raw(self, clip: Clip) -> numpy.ndarray:
+        """A clip's 16-bit samples, shape [samples]."""
+        return numpy.asarray(self._pcm[clip.offset : clip.offset + clip.samples])
+
+    def samples(self, clip: Clip, coded: bool = False) -> numpy.ndarray:
+        """A clip's samples in [-1, 1], float32, shape [samples]; `coded` asks for the one that went through Opus, where there is one."""
+        source = self._coded if coded and self._coded is not None else self._pcm
+        return source[clip.offset : clip.offset + clip.samples].astype(numpy.float32) / 32768.0
 
 
 @dataclass(frozen=True)
@@ -167,6 +215,8 @@ class Augmentation:
     noiseDecibels: tuple[float, float] = (5.0, 25.0)
     gainDecibels: tuple[float, float] = (0.0, 0.0)
     telephoneProbability: float = 0.0
+    roomProbability: float = 0.0
+    opusProbability: float = 0.0
     frequencyMasks: int = 0
     frequencyMaskBins: int = 15
     timeMasks: int = 0
@@ -239,22 +289,33 @@ def add_noise(samples: numpy.ndarray, noise: numpy.ndarray, decibels: float) -> 
     return samples + noise * numpy.float32((signal / other / 10.0 ** (decibels / 10.0)) ** 0.5)
 
 
+def in_room(samples: numpy.ndarray, response: numpy.ndarray) -> numpy.ndarray:
+    """Speech as it sounds in a room, as loud as before; the reverberation's tail behind the end is cut."""
+    heard = fftconvolve(samples, response)[: samples.size].astype(numpy.float32)
+    before, after = float(numpy.mean(samples**2)), float(numpy.mean(heard**2))
+    return heard * numpy.float32((before / after) ** 0.5) if after > 0 else heard
+
+
 def load_batch(
     items: list[Item], cache: Cache, encode, tail: int,
     augmentation: Augmentation | None = None, noise: Cache | None = None, generator: random.Random | None = None,
+    rooms: numpy.ndarray | None = None,
 ) -> Batch:
-    """Reads and augments the samples of a batch; `encode` turns a text into token ids."""
+    """Reads and augments the samples of a batch; `encode` turns a text into token ids, `rooms` [N, taps] are responses."""
     waves = []
     for item in items:
         parts = []
         for clip in item.clips:
-            part = cache.samples(clip)
+            coded = bool(augmentation and augmentation.opusProbability and generator.random() < augmentation.opusProbability)
+            part = cache.samples(clip, coded)
             if augmentation and part.size > 1 and generator.random() < augmentation.speedProbability:
                 part = change_speed(part, generator.uniform(*augmentation.speedRange))
             if augmentation and augmentation.gainDecibels != (0.0, 0.0):
                 part = part * numpy.float32(10.0 ** (generator.uniform(*augmentation.gainDecibels) / 20.0))
             parts.append(part)
         wave = numpy.concatenate(parts) if len(parts) > 1 else parts[0]
+        if augmentation and rooms is not None and generator.random() < augmentation.roomProbability:
+            wave = in_room(wave, rooms[generator.randrange(len(rooms))])
         if augmentation and noise and generator.random() < augmentation.noiseProbability:
             recording = noise.samples(generator.choice(noise.clips))
             start = generator.randrange(recording.size)

@@ -48,6 +48,20 @@ def transducer_greedy(model: Recogniser, encoded: Tensor, lengths: Tensor) -> li
     return tokens
 
 
+@torch.no_grad()
+def attention_greedy(model: Recogniser, encoded: Tensor, lengths: Tensor, longest: int = 120) -> list[list[int]]:
+    """Greedy search of the attention decoder: token after token until 0, which ends a sentence."""
+    tokens = torch.zeros(encoded.shape[0], 1, dtype=torch.long, device=encoded.device)
+    going = torch.ones(encoded.shape[0], dtype=torch.bool, device=encoded.device)
+    for _ in range(min(longest, int(lengths.max()))):
+        best = model.attentionDecoder(tokens, encoded, lengths)[:, -1].argmax(-1)
+        going = going & (best != 0)
+        if not bool(going.any()):
+            break
+        tokens = torch.cat([tokens, torch.where(going, best, 0)[:, None]], dim=1)
+    return [[token for token in row[1:] if token != 0] for row in tokens.tolist()]
+
+
 @dataclass
 class WordErrors:
     """Word errors against a reference, counted over utterances."""
@@ -121,6 +135,7 @@ def evaluate(
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             output = model(model.normalise(features), frames)
             second = transducer_greedy(model, output.second[-1], output.lengths) if output.second else None
+            attended = attention_greedy(model, output.second[-1], output.lengths) if output.second and model.settings.attentionDecoder else None
         for row, item in enumerate(items):
             length, name = int(output.lengths[row]), item.clips[0].set
             for number, logits in enumerate(output.exits, start=1):
@@ -128,5 +143,7 @@ def evaluate(
             if second is not None:
                 result.add("second-ctc", name, item.text, vocabulary.decode(ctc_greedy(output.second_logits[row], length)))
                 result.add("transducer", name, item.text, vocabulary.decode(second[row]))
+            if attended is not None:
+                result.add("attention", name, item.text, vocabulary.decode(attended[row]))
     model.train(training)
     return result

@@ -47,6 +47,8 @@ def export_model(model: Recogniser, vocabulary: Vocabulary, name: str, folder: P
     model.json is written last: it vouches for the other files by their SHA-256. A calibration.json from before is left
     alone; it belongs to the old weights and has to be fitted again.
     """
+    if model.settings.attentionDecoder is not None or not model.settings.encoder.get("causal", True):
+        raise ValueError("export: the engine has no attention decoder and no non-causal first pass; such recipes are for comparison only")
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: stored(key, value, DTYPES[dtype if on_device(key) else edge_dtype or dtype]) for key, value in model.state_dict().items()}
     settings = model.settings

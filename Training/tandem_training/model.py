@@ -30,6 +30,8 @@ class ModelSettings:
     secondEncoder: dict | None
     transducer: dict | None
     features: FeatureSettings = field(default_factory=FeatureSettings)
+    # For comparisons only; the engine has neither, and `export` refuses both this and `encoder.causal: false`.
+    attentionDecoder: dict | None = None
 
     def __post_init__(self) -> None:
         blocks = self.encoder["blocks"] + (self.secondEncoder or {}).get("blocks", [])
@@ -44,6 +46,8 @@ class ModelSettings:
             raise ValueError(
                 f"model: exits after blocks {depths} must rise and end after the last block ({len(self.encoder['blocks'])})"
             )
+        if self.attentionDecoder and self.secondEncoder is None:
+            raise ValueError("model: attentionDecoder needs a secondEncoder to attend to")
         if (self.secondEncoder is None) != (self.transducer is None):
             raise ValueError("model: secondEncoder and transducer come together, or both are null")
 
@@ -230,14 +234,15 @@ class Encoder(nn.Module):
     def __init__(self, settings: dict, vocabulary: int, dropout: float):
         super().__init__()
         self.chunk, self.left = settings["chunkFrames"], settings["leftChunks"]
+        self.causal = settings.get("causal", True)
         dimension = settings["dimension"]
-        self.blocks = nn.ModuleList(Block(dimension, block, True, dropout) for block in settings["blocks"])
+        self.blocks = nn.ModuleList(Block(dimension, block, self.causal, dropout) for block in settings["blocks"])
         self.exits = nn.ModuleList(Exit(dimension, exit, vocabulary) for exit in settings["exits"])
         self.afterBlock = [exit["afterBlock"] for exit in settings["exits"]]
 
     def forward(self, x: Tensor, lengths: Tensor, depth: int | None = None) -> tuple[list[Tensor], list[Tensor]]:
         """Outputs of every block [B, T, d] and logits of every exit [B, T, V], of the first `depth` blocks."""
-        masks = Masks.causal(lengths, x.shape[1], self.chunk, self.left)
+        masks = Masks.causal(lengths, x.shape[1], self.chunk, self.left) if self.causal else Masks.whole(lengths, x.shape[1])
         outputs, logits = [], []
         for number, block in enumerate(self.blocks[:depth], start=1):
             x = block(x, masks)
@@ -320,6 +325,33 @@ class Transducer(nn.Module):
         return torch.cat([functional.logsigmoid(blank), functional.logsigmoid(-blank) + labels], dim=-1)
 
 
+class AttentionDecoder(nn.Module):
+    """A Transformer decoder over the second encoder's output, for comparison with CTC and transducer (arXiv 1909.06317).
+
+    Token 0, the blank elsewhere, begins and ends a sentence here.
+    """
+
+    def __init__(self, settings: dict, dimension: int, vocabulary: int):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, dimension)
+        layer = nn.TransformerDecoderLayer(
+            dimension, settings["heads"], settings["feedForward"], dropout=0.1, activation="relu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerDecoder(layer, settings["layers"], nn.LayerNorm(dimension))
+        self.projection = nn.Linear(dimension, vocabulary)
+
+    def forward(self, tokens: Tensor, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """Logits of what follows each of `tokens` [B, U] (0 first): [B, U, V]."""
+        count, width = tokens.shape[1], encoded.shape[2]
+        place = torch.arange(count, device=tokens.device, dtype=torch.float32)[:, None]
+        rate = 10000.0 ** (-torch.arange(0, width, 2, device=tokens.device, dtype=torch.float32) / width)
+        positions = torch.stack([(place * rate).sin(), (place * rate).cos()], dim=-1).flatten(1)
+        hidden = self.embedding(tokens) * math.sqrt(width) + positions
+        later = torch.ones(count, count, dtype=torch.bool, device=tokens.device).triu(1)
+        outside = torch.arange(encoded.shape[1], device=tokens.device)[None, :] >= lengths[:, None]
+        return self.projection(self.layers(hidden, encoded, tgt_mask=later, memory_key_padding_mask=outside))
+
+
 class FeatureStatistics(nn.Module):
     """`features.mean` and `features.standardDeviation`, [melBins] each: measured on the training set, not learnt."""
 
@@ -354,7 +386,8 @@ class Recogniser(nn.Module):
         if settings.secondEncoder is not None:
             self.secondEncoder = SecondEncoder(settings.secondEncoder, dimension, settings.vocabulary, dropout)
             self.transducer = Transducer(settings.transducer, settings.secondEncoder["dimension"], settings.vocabulary)
-
+        if settings.attentionDecoder is not None:
+            self.attentionDecoder = AttentionDecoder(settings.attentionDecoder, settings.secondEncoder["dimension"], settings.vocabulary)
         self._start_near_identity()
 
     def _start_near_identity(self, scale: float = 0.1) -> None:
@@ -418,4 +451,4 @@ def parameter_counts(model: Recogniser) -> dict[str, int]:
 
 def on_device(tensor: str) -> bool:
     """Whether a tensor belongs into device.safetensors."""
-    return not tensor.startswith(("secondEncoder.", "transducer."))
+    return not tensor.startswith(("secondEncoder.", "transducer.", "attentionDecoder."))

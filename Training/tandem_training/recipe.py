@@ -20,9 +20,11 @@ class RecipeError(Exception):
 class TrainingSettings:
     steps: int
     batchSeconds: float = 90.0
+    optimizer: str = "adamw"
     learningRate: float = 1e-3
     warmupSteps: int = 500
     finalLearningRate: float = 0.02
+    decaySteps: int | None = None
     weightDecay: float = 0.01
     gradientNorm: float = 2.0
     dropout: float = 0.0
@@ -40,7 +42,16 @@ class TrainingSettings:
     concatenation: dict | None = None
     shortFirst: dict | None = None
     growth: dict | None = None
+    phones: dict | None = None
+    objective: str = "recognition"
+    attentionWeight: float = 0.0
+    freezeEncoder: bool = False
+    loaders: int = 0
 
+    def __post_init__(self) -> None:
+        for key, allowed in (("optimizer", ("adamw", "muon")), ("objective", ("recognition", "masked-prediction")), ("precision", ("float32", "bfloat16"))):
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"training.{key} is {getattr(self, key)!r}; use {' or '.join(allowed)}")
 
     def depth_at(self, step: int) -> int | None:
         """Blocks that are trained at a step; None for the whole model."""
@@ -66,6 +77,7 @@ class Recipe:
             encoder=self.model["encoder"],
             secondEncoder=self.model.get("secondEncoder"),
             transducer=self.model.get("transducer"),
+            attentionDecoder=self.model.get("attentionDecoder"),
             features=FeatureSettings(**self.model.get("features", {})),
         )
 
@@ -80,7 +92,11 @@ def _settings(kind: type, values: dict, path: Path, key: str):
 
 def load_recipe(path: Path) -> Recipe:
     with open(path, encoding="utf-8") as file:
-        content = yaml.safe_load(file)
+        return parse_recipe(yaml.safe_load(file), path)
+
+
+def parse_recipe(content: dict, path: Path) -> Recipe:
+    """A recipe from the content of its file; `path` is what errors name."""
     known = {"name", "seed", "data", "vocabulary", "model", "training", "augmentation"}
     if not isinstance(content, dict) or set(content) - known or known - {"augmentation"} - set(content):
         raise RecipeError(f"{path}: a recipe has the keys {', '.join(sorted(known))}")

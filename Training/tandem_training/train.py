@@ -11,14 +11,14 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import data
@@ -26,9 +26,11 @@ from .audio import SAMPLE_RATE
 from .data import Batch, Cache
 from .evaluate import evaluate
 from .features import frame_count, log_mel, running_mean
+from .lexicon import Lexicon
 from .losses import ctc_losses, needed_frames, transducer_losses
+from .masked_prediction import RandomQuantiser, masked_prediction_loss
 from .model import Recogniser, parameter_counts, subsampled
-from .recipe import Recipe
+from .recipe import Recipe, TrainingSettings
 from .vocabulary import Vocabulary
 
 
@@ -78,14 +80,58 @@ class Position:
     batch: int = 0
 
 
+@dataclass(frozen=True)
+class Peers:
+    """The processes that train one model together, as torchrun starts them; one alone without it."""
+
+    rank: int = 0
+    count: int = 1
+
+    @staticmethod
+    def join() -> "Peers":
+        count = int(os.environ.get("WORLD_SIZE", "1"))
+        if count == 1:
+            return Peers()
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return Peers(torch.distributed.get_rank(), count)
+
+    def average(self, parameters: list[nn.Parameter]) -> None:
+        """Replaces every gradient by its mean over the processes; a missing one counts as zeros."""
+        if self.count == 1:
+            return
+        for value in parameters:
+            if value.requires_grad and value.grad is None:
+                value.grad = torch.zeros_like(value)
+        gradients = [value.grad for value in parameters if value.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        flat /= self.count
+        for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+            gradient.copy_(part.view_as(gradient))
+
+    def any(self, flag: bool) -> bool:
+        """Whether one of the processes says so: all must stop at the same step."""
+        if self.count == 1:
+            return flag
+        device = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+        said = torch.tensor([int(flag)], device=device)
+        torch.distributed.all_reduce(said, op=torch.distributed.ReduceOp.MAX)
+        return bool(said.item())
+
+
 class Batches:
     """Batches from a position on, for ever; the same ones for the same recipe and seed.
 
     Each batch draws its randomness from (seed, epoch, number), so a resumed run continues as if nothing had happened.
     """
 
-    def __init__(self, recipe: Recipe, caches: list[Cache], noise: Cache | None, vocabulary: Vocabulary, tail: int):
+    def __init__(
+        self, recipe: Recipe, caches: list[Cache], noise: Cache | None, vocabulary: Vocabulary, tail: int,
+        lexicon: Lexicon | None = None, rooms: numpy.ndarray | None = None, peers: Peers = Peers(),
+    ):
         self.recipe, self.caches, self.noise, self.vocabulary, self.tail = recipe, caches, noise, vocabulary, tail
+        self.lexicon, self.rooms, self.peers = lexicon, rooms, peers
         self.settings = recipe.model_settings(len(vocabulary)).features
         self.clips = [clip for cache in caches for clip in cache.clips]
         self.source = {clip: cache for cache in caches for clip in cache.clips}
@@ -100,36 +146,76 @@ class Batches:
         items = data.epoch_items(clips, generator, concatenation)
         return data.batches_by_length(items, self.recipe.training.batchSeconds, self.tail, generator)
 
-    def _make(self, items: list[data.Item], position: Position) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Log-mel [B, T, bins] (augmented, not yet normalised), frames [B], targets [B, U], target counts [B]."""
+    def _make(self, items: list[data.Item], position: Position) -> tuple[Tensor, ...]:
+        """Log-mel [B, T, bins] (augmented, not yet normalised), frames [B], targets [B, U], target counts [B].
+
+        With a lexicon, phone targets [B, P] and their counts [B] as well; a count of 0 is a text that it cannot spell.
+        """
         generator = random.Random(f"{self.recipe.seed}/{position.epoch}/{position.batch}")
         augmentation = self.recipe.augmentation.at(position.epoch)
         batch: Batch = data.load_batch(
-            items, self, self.vocabulary.encode, self.tail, augmentation, self.noise, generator
+            items, self, self.vocabulary.encode, self.tail, augmentation, self.noise, generator, self.rooms
         )
         features = log_mel(torch.from_numpy(batch.samples), self.settings)
         if augmentation.telephoneProbability > 0:
             data.telephone_band(features.numpy(), augmentation, generator, math.log(self.settings.floor))
         frames = frame_count(torch.from_numpy(batch.sample_counts), self.settings)
-        return features, frames, torch.from_numpy(batch.targets), torch.from_numpy(batch.target_counts)
+        made = features, frames, torch.from_numpy(batch.targets), torch.from_numpy(batch.target_counts)
+        if self.lexicon is None:
+            return made
+        spelled = [self.lexicon.encode(item.text) or [] for item in items]
+        phones = torch.zeros(len(items), max(1, max(map(len, spelled))), dtype=torch.long)
+        for row, ids in enumerate(spelled):
+            phones[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
+        return *made, phones, torch.tensor([len(ids) for ids in spelled])
 
-    def samples(self, clip: data.Clip) -> numpy.ndarray:
-        return self.source[clip].samples(clip)
+    def samples(self, clip: data.Clip, coded: bool = False) -> numpy.ndarray:
+        return self.source[clip].samples(clip, coded)
+
+    def _jobs(self, position: Position) -> Iterator[tuple[Position, int, list[data.Item], Position]]:
+        """For ever: (position after the batch, batches in the epoch, the batch's items, its own position).
+
+        Of several processes each takes every so manieth batch; what does not divide at an epoch's end is left out.
+        """
+        epoch, first = position.epoch, position.batch
+        while True:
+            plan = self._plan(epoch)
+            rounds = len(plan) // self.peers.count
+            if rounds == 0:
+                raise ValueError(f"an epoch has {len(plan)} batches, fewer than {self.peers.count} processes: make training.batchSeconds smaller")
+            for number in range(first, rounds):
+                after = Position(epoch + 1, 0) if number + 1 == rounds else Position(epoch, number + 1)
+                place = number * self.peers.count + self.peers.rank
+                yield after, rounds, plan[place], Position(epoch, place)
+            epoch, first = epoch + 1, 0
+
+    def _start_processes(self, position: Position) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
+        """The same batches in the same order, made by `training.loaders` processes: a GPU eats faster than one core cooks."""
+        ahead: deque = deque()
+
+        def jobs():
+            for after, rounds, items, place in self._jobs(position):
+                ahead.append((after, rounds))
+                yield items, place
+
+        loader = torch.utils.data.DataLoader(
+            _Maker(self), batch_size=None, sampler=jobs(), num_workers=self.recipe.training.loaders, prefetch_factor=3,
+            multiprocessing_context="fork",
+        )
+        for made in loader:
+            yield *ahead.popleft(), tuple(made)
 
     def start(self, position: Position) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
-        """Yields (position after this batch, batches in the epoch, batch), made ahead in a thread."""
+        """Yields (position after this batch, batches in the epoch, batch), made ahead in a thread or in processes."""
+        if self.recipe.training.loaders > 0:
+            yield from self._start_processes(position)
+            return
         ready: queue.Queue = queue.Queue(maxsize=3)
 
         def work() -> None:
             try:
-                epoch, first = position.epoch, position.batch
-                while True:
-                    plan = self._plan(epoch)
-                    for number in range(first, len(plan)):
-                        batch = self._make(plan[number], Position(epoch, number))
-                        ended = number + 1 == len(plan)
-                        ready.put((Position(epoch + 1, 0) if ended else Position(epoch, number + 1), len(plan), batch))
-                    epoch, first = epoch + 1, 0
+                for after, rounds, items, place in self._jobs(position):
+                    ready.put((after, rounds, self._make(items, place)))
             except BaseException as error:  # handed to the training loop, which raises it
                 ready.put(error)
 
@@ -141,8 +227,89 @@ class Batches:
             yield made
 
 
+def make_optimizers(model: Recogniser, settings: TrainingSettings, phone_head: nn.Module | None = None) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the blocks and AdamW for the rest.
+
+    Heads, embeddings, the subsampling's convolutions, biases and norms are AdamW's in either case. Muon's steps are
+    scaled to AdamW's root mean square (arXiv 2502.16982), so that one learning rate serves both.
+    The transducer is shallow and starts late: it bears, and needs, larger steps than the encoders below it.
+    """
+    orthogonal, transducer, others = [], [], []
+    for name, value in model.named_parameters():
+        if settings.optimizer == "muon" and ".blocks." in name and value.dim() == 2:
+            orthogonal.append(value)
+        else:
+            (transducer if name.startswith("transducer.") else others).append(value)
+    others += list(phone_head.parameters()) if phone_head else []
+    groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": settings.transducerRate}]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=settings.learningRate, betas=(0.9, 0.99),
+            weight_decay=settings.weightDecay, fused=True,
+        )
+    ]
+    if orthogonal:
+        optimizers.append(
+            torch.optim.Muon(
+                [{"params": orthogonal, "factor": 1.0}], lr=settings.learningRate, weight_decay=settings.weightDecay,
+                momentum=0.95, nesterov=True, adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    return optimizers
+
+
+class _Maker(torch.utils.data.Dataset):
+    """Makes a batch of what stands in its job; forked with the memory maps that it needs."""
+
+    def __init__(self, batches: Batches):
+        self.batches = batches
+
+    def __getitem__(self, job: tuple[list[data.Item], Position]) -> tuple[Tensor, ...]:
+        return self.batches._make(*job)
+
+
+def make_optimizers(model: Recogniser, settings: TrainingSettings, phone_head: nn.Module | None = None) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the blocks and AdamW for the rest.
+
+    Heads, embeddings, the subsampling's convolutions, biases and norms are AdamW's in either case. Muon's steps are
+    scaled to AdamW's root mean square (arXiv 2502.16982), so that one learning rate serves both.
+    The transducer is shallow and starts late: it bears, and needs, larger steps than the encoders below it.
+    """
+    orthogonal, transducer, others = [], [], []
+    for name, value in model.named_parameters():
+        if settings.optimizer == "muon" and ".blocks." in name and value.dim() == 2:
+            orthogonal.append(value)
+        else:
+            (transducer if name.startswith("transducer.") else others).append(value)
+    others += list(phone_head.parameters()) if phone_head else []
+    groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": settings.transducerRate}]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=settings.learningRate, betas=(0.9, 0.99),
+            weight_decay=settings.weightDecay, fused=True,
+        )
+    ]
+    if orthogonal:
+        optimizers.append(
+            torch.optim.Muon(
+                [{"params": orthogonal, "factor": 1.0}], lr=settings.learningRate, weight_decay=settings.weightDecay,
+                momentum=0.95, nesterov=True, adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    return optimizers
+
+
+_maker: Batches | None = None  # what forked loaders inherit, since memory maps and closures do not travel
+
+
+def _make_in_process(items: list[data.Item], place: Position) -> tuple[numpy.ndarray, ...]:
+    torch.set_num_threads(1)
+    return tuple(part.numpy() for part in _maker._make(items, place))
+
+
 def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
-    """Linear warm-up, then a cosine down to `finalLearningRate` of the peak at the last step.
+    """Linear warm-up, then a cosine down to `finalLearningRate` of the peak at the last step; with `decaySteps` the rate
+    stays at its peak and falls in a straight line over the last so many steps, so that a run can be made longer later.
 
     With `growth` there are two such arcs: the first ends (at a third of its peak) where the whole model begins the second.
     """
@@ -157,22 +324,25 @@ def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
         peak, first = alone["learningRate"], alone["fromStep"]
     if step - first < settings.warmupSteps:
         return peak * (step - first + 1) / settings.warmupSteps
+    if settings.decaySteps is not None:
+        return peak * max(final, min(1.0, (last - step) / max(1, settings.decaySteps)))
     part = min(1.0, (step - first - settings.warmupSteps) / max(1, last - first - settings.warmupSteps))
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * part)))
 
 
 def batch_loss(
     model: Recogniser, recipe: Recipe, normalised: Tensor, frames: Tensor, targets: Tensor, target_counts: Tensor,
-    generator: random.Random,
+    generator: random.Random, phone_head: nn.Module | None = None, phones: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch per token, and its parts for the log.
 
-    Sum of the exits' CTC losses, plus the second encoder's CTC and the transducer. The transducer's lattice has
+    Sum of the exits' CTC losses, plus the second encoder's CTC and the transducer, plus a CTC over phones where
+    there is a head for them (`phones` are targets and counts). The transducer's lattice has
     T·U cells of V probabilities each, so only as many utterances as fit `transducerCells` go through it, drawn
     anew at each step.
     """
     settings, device = recipe.training, normalised.device
-    frozen = not model.subsampling.projection.weight.requires_grad
+    frozen = not model.encoder.exits[0].projection.weight.requires_grad  # nothing but the transducer learns
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"), torch.set_grad_enabled(not frozen):
         output = model(normalised, frames)
     heads = output.exits + ([output.second_logits] if output.second_logits is not None else [])
@@ -203,25 +373,57 @@ def batch_loss(
             loss = transducer_losses(blank, labels, lengths, counts).sum() / counts.sum()
             total = total + settings.transducerWeight * loss
             parts["transducer"] = loss.item()
+    if settings.attentionWeight > 0 and output.second is not None:
+        # 0 begins the input and ends the wanted text; what lies behind the end is ignored.
+        begun = nn.functional.pad(targets, (1, 0))
+        place = torch.arange(begun.shape[1], device=device)[None, :]
+        begun = begun.masked_fill(place > target_counts[:, None], 0)
+        wanted = nn.functional.pad(targets, (0, 1)).masked_fill(place == target_counts[:, None], 0).masked_fill(place > target_counts[:, None], -100)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            logits = model.attentionDecoder(begun, output.second[-1], output.lengths)
+        loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
+        total = total + settings.attentionWeight * loss
+        parts["attention"] = loss.item()
+    if phone_head is not None and phones is not None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            logits = phone_head(output.blocks[settings.phones["afterBlock"] - 1])
+        spelled = ctc_losses(logits[None], output.lengths, *phones)[0].masked_fill(phones[1] == 0, 0.0)
+        loss = spelled.sum() / phones[1].sum().clamp(min=1)
+        total = total + settings.phones["weight"] * loss
+        parts["phones"] = loss.item()
     parts["total"] = total.item()
     return total, parts
 
 
 class Run:
-    """One training run in a folder: checkpoint.pt, vocabulary.json, log.jsonl."""
+    """One training run in a folder: checkpoint.pt, vocabulary.json, log.jsonl.
 
-    def __init__(self, recipe: Recipe, cache_folder: Path, folder: Path):
+    `initialise` is another run's checkpoint: subsampling, blocks and feature statistics start from its averaged weights.
+    """
+
+    def __init__(self, recipe: Recipe, cache_folder: Path, folder: Path, initialise: Path | None = None):
         self.recipe, self.folder = recipe, folder
+        self.peers = Peers.join()
         folder.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(recipe.training.threads)
         torch.manual_seed(recipe.seed)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device("cpu")
+        if torch.cuda.is_available():
+            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(self.device)
         self.caches = [Cache(cache_folder, name) for name in recipe.train]
         self.dev = Cache(cache_folder, recipe.dev)
         self.noise = Cache(cache_folder, recipe.noise) if recipe.noise else None
+        self.rooms = None
+        if recipe.augmentation.roomProbability > 0:
+            rooms = cache_folder / "rooms.npy"
+            if not rooms.exists():
+                raise FileNotFoundError(f"{rooms} is not there; run `python -m tandem_training prepare` with --rooms first")
+            self.rooms = numpy.load(rooms, mmap_mode="r")
         vocabulary_file = folder / "vocabulary.json"
-        if not vocabulary_file.exists():
+        if not vocabulary_file.exists() and self.peers.rank == 0:
             build_vocabulary(recipe, self.caches).save(vocabulary_file)
+        self.peers.any(False)  # nobody reads the vocabulary before it is written
         self.vocabulary = Vocabulary.load(vocabulary_file)
         self.model = Recogniser(recipe.model_settings(len(self.vocabulary)), recipe.training.dropout)
         self.average: dict[str, Tensor] = {}
@@ -232,29 +434,52 @@ class Run:
             self.model.load_state_dict(saved["model"])
         else:
             measure_statistics(self.model, self.caches, recipe.seed)
+            if initialise:
+                self._initialise(initialise)
         self.model.to(self.device)
-        # The transducer is shallow and starts late: it bears, and needs, larger steps than the encoders below it.
-        transducer = [value for name, value in self.model.named_parameters() if name.startswith("transducer.")]
-        others = [value for name, value in self.model.named_parameters() if not name.startswith("transducer.")]
-        groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": recipe.training.transducerRate}]
-        self.optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]], lr=recipe.training.learningRate, betas=(0.9, 0.99),
-            weight_decay=recipe.training.weightDecay, fused=True,
-        )
+        self.lexicon = Lexicon.load(cache_folder / "lexicon.json") if recipe.training.phones else None
+        dimension = recipe.model["encoder"]["dimension"]
+        self.phone_head = nn.Linear(dimension, self.lexicon.size).to(self.device) if self.lexicon else None
+        if saved and self.phone_head:
+            self.phone_head.load_state_dict(saved["phoneHead"])
+        self.quantiser = None
+        if recipe.training.objective == "masked-prediction":
+            self.quantiser = RandomQuantiser(self.model.settings.features.melBins, dimension, recipe.seed).to(self.device)
+            if saved:
+                self.quantiser.load_state_dict(saved["quantiser"])
+        if recipe.training.freezeEncoder:
+            for name, value in self.model.named_parameters():
+                value.requires_grad_(not name.startswith(("subsampling.", "encoder.blocks.")))
+        self.optimizers = make_optimizers(self.model, recipe.training, self.phone_head or (self.quantiser and self.quantiser.head))
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         if saved:
             # Moments from the checkpoint, settings from the recipe, should it have been changed in between.
-            settings = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": saved["optimizer"]["state"], "param_groups": settings})
+            for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+                optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
             self.average = {name: value.to(self.device) for name, value in saved["average"].items()}
             self.step, self.seconds = saved["step"], saved["seconds"]
             self.position = Position(*saved["position"])
             torch.set_rng_state(saved["random"])
         # A checkpoint at the very step of growing has not grown yet, hence the step before it.
         self.model.depth = recipe.training.depth_at(max(0, self.step - 1))
+        self.learnt = [value for optimizer in self.optimizers for group in optimizer.param_groups for value in group["params"]]
         self.infeasible = count_infeasible(self.caches, self.vocabulary, self.model.settings.features)
 
+    def _initialise(self, checkpoint: Path) -> None:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        weights = {**saved["model"], **saved["average"]}
+        wanted = self.model.state_dict()
+        taken = {
+            name: value for name, value in weights.items()
+            if name.startswith(("subsampling.", "encoder.blocks.", "features.")) and name in wanted and wanted[name].shape == value.shape
+        }
+        if not any(name.startswith("encoder.blocks.") for name in taken):
+            raise ValueError(f"{checkpoint}: holds no block of this recipe's shape")
+        self.model.load_state_dict({**wanted, **taken})
+
     def log(self, record: dict, text: str | None = None) -> None:
+        if self.peers.rank != 0:
+            return
         record = {"step": self.step, "epoch": self.position.epoch, "hours": round(self.seconds / 3600, 4), **record}
         with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
@@ -266,10 +491,14 @@ class Run:
 
     def save(self) -> None:
         """Writes the checkpoint beside the old one and renames it, so that a power cut leaves one of the two."""
+        if self.peers.rank != 0:
+            return
         partial = self.folder / "checkpoint.partial"
         torch.save(
             {
-                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "average": self.average,
+                "model": self.model.state_dict(), "optimizers": [optimizer.state_dict()["state"] for optimizer in self.optimizers],
+                "average": self.average, "phoneHead": self.phone_head.state_dict() if self.phone_head else None,
+                "quantiser": self.quantiser.state_dict() if self.quantiser else None,
                 "step": self.step, "seconds": self.seconds, "position": (self.position.epoch, self.position.batch),
                 "random": torch.get_rng_state(),
             },
@@ -297,24 +526,36 @@ class Run:
             for name in self.model.grow():
                 self.average[name].copy_(self.model.get_parameter(name).detach())
         alone = recipe.training.transducerAlone
-        if alone and self.step >= alone["fromStep"] and self.model.subsampling.projection.weight.requires_grad:
+        if alone and self.step >= alone["fromStep"] and self.model.encoder.exits[0].projection.weight.requires_grad:
             self.freeze_encoders(from_average=self.step == alone["fromStep"])
-        features, frames, targets, target_counts = (part.to(self.device) for part in batch)
-        generator = random.Random(f"{recipe.seed}/step/{self.step}")
+        features, frames, targets, target_counts, *phones = (part.to(self.device) for part in batch)
+        generator = random.Random(f"{recipe.seed}/step/{self.step}" + (f"/{self.peers.rank}" if self.peers.rank else ""))
         normalised = self.model.normalise(features)
         masked = normalised.cpu()
         data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.augmentation.at(self.position.epoch), generator)
         rate = learning_rate(self.step, recipe, steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
         self.model.train()
-        loss, parts = batch_loss(self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        if self.quantiser is not None:
+            loss, parts = masked_prediction_loss(
+                self.model, self.quantiser, normalised, frames, generator, recipe.training.precision == "bfloat16"
+            )
+        else:
+            loss, parts = batch_loss(
+                self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator,
+                self.phone_head, tuple(phones) or None,
+            )
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:  # not so where only the transducer learns and no utterance fits its cells
             loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_([value for value in self.model.parameters() if value.grad is not None], recipe.training.gradientNorm))
+        self.peers.average(self.learnt)
+        norm = float(torch.nn.utils.clip_grad_norm_([value for value in self.learnt if value.grad is not None], recipe.training.gradientNorm))
         if math.isfinite(norm):
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
         self.step += 1
         # A young average follows faster, or it would remember the random start for a thousand steps.
         decay = min(recipe.training.averageDecay, (1 + self.step) / (10 + self.step))
@@ -344,7 +585,10 @@ class Run:
             {"parameters": counts, "vocabulary": len(self.vocabulary), "infeasible": len(self.infeasible),
              "clips": sum(len(cache.clips) for cache in self.caches), "steps": steps, "device": str(self.device)}
         )
-        batches = Batches(self.recipe, self.caches, self.noise, self.vocabulary, self.model.settings.features.tailSamples)
+        batches = Batches(
+            self.recipe, self.caches, self.noise, self.vocabulary, self.model.settings.features.tailSamples, self.lexicon,
+            self.rooms, self.peers,
+        )
         started = last = saved = evaluated = time.monotonic()
         sums: Counter[str] = Counter()
         bar = tqdm(total=steps, initial=self.step, file=sys.stderr, disable=not sys.stderr.isatty(), desc="training")
@@ -360,12 +604,12 @@ class Run:
                 sums.clear()
                 bar.set_postfix(loss=means["total"])
                 self.log({**means, "batch": f"{self.position.batch}/{in_epoch}"})
-            done = self.step >= steps or stop.is_set() or (minutes is not None and now - started > 60 * minutes)
+            done = self.step >= steps or self.peers.any(stop.is_set() or (minutes is not None and now - started > 60 * minutes))
             if done or now - saved > 60 * settings.checkpointMinutes:
                 self.save()
                 saved = now
             if done or now - evaluated > 60 * settings.evaluationMinutes:
-                if not stop.is_set():
+                if not stop.is_set() and self.peers.rank == 0 and self.quantiser is None:
                     self.evaluate()
                 evaluated = last = time.monotonic()
             if done:

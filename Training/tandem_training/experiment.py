@@ -1,0 +1,177 @@
+"""Experiments: a few runs that differ in what their YAML file says, trained, evaluated on dev, tabled and drawn by one command.
+
+A file in recipes/experiments names a `question`, a `base` recipe, `seeds`, `changes` common to all and `runs`. A run has a `name`, and may have `changes`
+(dotted keys of the recipe to new values), `depth` (only so many blocks, one exit at their end, no second pass) and `from` (an
+earlier run whose subsampling and blocks it starts with). Runs that are done are not done again.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from .data import Cache
+from .evaluate import evaluate
+from .model import parameter_counts
+from .plot import draw_series
+from .progress import progress
+from .recipe import Recipe, RecipeError, parse_recipe
+from .report import provenance
+from .train import Run
+
+
+@dataclass(frozen=True)
+class Experiment:
+    name: str
+    question: str
+    base: Path
+    seeds: tuple[int, ...]
+    changes: dict
+    runs: tuple[dict, ...]
+    plot: dict
+
+    @staticmethod
+    def load(path: Path) -> "Experiment":
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known, needed = {"name", "question", "base", "seeds", "changes", "runs", "plot"}, {"name", "question", "base", "runs"}
+        if not isinstance(content, dict) or set(content) - known or needed - set(content):
+            raise RecipeError(f"{path}: an experiment has the keys {', '.join(sorted(needed))}, and may have {', '.join(sorted(known - needed))}")
+        names = [run.get("name") for run in content["runs"]]
+        for number, run in enumerate(content["runs"]):
+            unknown = set(run) - {"name", "changes", "depth", "from", "label", "x"}
+            if unknown or not run.get("name") or names.count(run["name"]) > 1:
+                raise RecipeError(f"{path}: run {number + 1} needs a name of its own and may have changes, depth, from, label and x; not {sorted(unknown)}")
+            if "from" in run and run["from"] not in names[:number]:
+                raise RecipeError(f"{path}: run {run['name']} starts from {run['from']!r}, which is no earlier run")
+        return Experiment(
+            content["name"], content["question"], path.parent / content["base"], tuple(content.get("seeds", [1])),
+            content.get("changes") or {}, tuple(content["runs"]), content.get("plot") or {},
+        )
+
+
+def changed(recipe: dict, run: dict, seed: int, common: dict | None = None) -> dict:
+    """The base recipe's content with the common changes, a run's depth and its changes; keys that are not there yet are made."""
+    content = copy.deepcopy(recipe)
+    content["seed"] = seed
+    content["name"] = run["name"]
+    apply(content, common or {})
+    if depth := run.get("depth"):
+        encoder = content["model"]["encoder"]
+        encoder["blocks"] = encoder["blocks"][:depth]
+        encoder["exits"] = [{"afterBlock": depth, "head": "linear"}]
+        content["model"]["secondEncoder"] = content["model"]["transducer"] = None
+        phones = content["training"].get("phones")
+        if phones and phones["afterBlock"] > depth:
+            phones["afterBlock"] = depth
+    apply(content, run.get("changes") or {})
+    return content
+
+
+def apply(content: dict, changes: dict) -> None:
+    """Sets dotted keys; `augmentation` as a whole, or `augmentation.noiseProbability` alone."""
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        place = content
+        for part in path:
+            if not isinstance(place.get(part), dict):
+                place[part] = {}
+            place = place[part]
+        place[last] = value
+
+
+def result_of(recipe: Recipe, run: Run) -> dict:
+    """What a finished run has come to: word errors of every path and set on dev, parameters, steps and hours."""
+    result = {
+        "parameters": parameter_counts(run.model), "steps": run.step, "hours": round(run.seconds / 3600, 4),
+        "trainingClips": sum(len(cache.clips) for cache in run.caches),
+        "trainingHours": round(sum(clip.samples for cache in run.caches for clip in cache.clips) / 16000 / 3600, 3),
+        "infeasible": len(run.infeasible),
+    }
+    if run.quantiser is not None:
+        return result
+    errors = evaluate(run.averaged(), run.vocabulary, run.dev, run.dev.clips, precision=recipe.training.precision).errors
+    result["dev"] = {
+        path: {name: {"wer": round(counts.rate, 5), "errors": counts.substitutions + counts.deletions + counts.insertions, "words": counts.words}
+               for name, counts in sorted(sets.items())}
+        for path, sets in errors.items()
+    }
+    return result
+
+
+def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[str] | None = None) -> list[dict]:
+    """Trains and evaluates what is not there yet; returns one record for each run and seed that is done."""
+    base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
+    records = []
+    jobs = [(run, seed) for seed in experiment.seeds for run in experiment.runs if not only or run["name"] in only]
+    for run, seed in progress(jobs, len(jobs), experiment.name):
+        folder = runs / experiment.name / f"{run['name']}-{seed}"
+        done = folder / "result.json"
+        if not done.exists():
+            recipe = parse_recipe(changed(base, run, seed, experiment.changes), experiment.base)
+            initialise = runs / experiment.name / f"{run['from']}-{seed}" / "checkpoint.pt" if "from" in run else None
+            trained = Run(recipe, cache, folder, initialise)
+            if trained.step < recipe.training.steps:
+                trained.train(recipe.training.steps)
+            if trained.step < recipe.training.steps:
+                break  # stopped by a signal: the checkpoint is written, the same command goes on
+            done.write_text(json.dumps(result_of(recipe, trained)), encoding="utf-8")
+        records.append({
+            "result": f"experiment-{experiment.name}", "run": run["name"], "seed": seed, "changes": run.get("changes") or {},
+            "depth": run.get("depth"), "from": run.get("from"), **json.loads(done.read_text(encoding="utf-8")),
+        })
+    return records
+
+
+def table(experiment: Experiment, records: list[dict]) -> str:
+    """A Markdown table: dev WER in percent of every path, pooled over the sets; the mean of the seeds, with the lowest and highest."""
+    paths = sorted({path for record in records for path in record.get("dev", {})}, key=lambda path: (not path.startswith("exit"), path))
+    lines = [f"**{experiment.question}**", "", "| run | parameters | hours | " + " | ".join(paths) + " |", "| --- " * (3 + len(paths)) + "|"]
+    by_run: dict[str, list[dict]] = defaultdict(list)
+    for record in records:
+        by_run[record["run"]].append(record)
+    for run in experiment.runs:
+        done = by_run.get(run["name"])
+        if not done:
+            continue
+        cells = []
+        for path in paths:
+            rates = [100 * record["dev"][path]["all"]["wer"] for record in done if path in record.get("dev", {})]
+            mean = sum(rates) / len(rates) if rates else math.nan
+            cells.append("" if not rates else f"{mean:.1f}" if len(rates) == 1 else f"{mean:.1f} ({min(rates):.1f}–{max(rates):.1f})")
+        total = done[0]["parameters"]
+        lines.append(f"| {run.get('label', run['name'])} | {(total['device'] + total['edge']) / 1e6:.2f} M | {done[0]['hours']:.2f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write_results(experiment: Experiment, records: list[dict], out: Path) -> list[Path]:
+    """`experiment-NAME.jsonl`, `.md` and `.svg` in a folder; returns their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    stem = out / f"experiment-{experiment.name}"
+    origin = {key: value for key, value in provenance(None).items() if key != "seed"}
+    stem.with_suffix(".jsonl").write_text("".join(json.dumps({**record, **origin}) + "\n" for record in records), encoding="utf-8")
+    stem.with_suffix(".md").write_text(table(experiment, records), encoding="utf-8")
+    draw_series(experiment.question, series(experiment, records), stem.with_suffix(".svg"), **{"xlabel": "", **experiment.plot})
+    return [stem.with_suffix(suffix) for suffix in (".jsonl", ".md", ".svg")]
+
+
+def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[float | str, float]]]:
+    """For the plot: name → points (x, WER in percent). Runs with an `x` make a line for every path, others a line of exits each."""
+    lines: dict[str, list[tuple[float | str, float]]] = defaultdict(list)
+    with_place = {run["name"]: run["x"] for run in experiment.runs if "x" in run}
+    labels = {run["name"]: run.get("label", run["name"]) for run in experiment.runs}
+    for record in records:
+        for path, sets in record.get("dev", {}).items():
+            rate = 100 * sets["all"]["wer"]
+            if with_place:
+                if record["run"] in with_place:
+                    lines[path].append((with_place[record["run"]], rate))
+            else:
+                depth = record["depth"]
+                lines[labels[record["run"]]].append((f"exit{depth}" if depth and path == "exit1" else path, rate))
+    return dict(lines)

@@ -1,0 +1,69 @@
+"""Experiments: what a run changes, resuming, tables and plots."""
+
+import copy
+import json
+
+import pytest
+import yaml
+
+from tandem_training.experiment import Experiment, changed, run_experiment, table, write_results
+from tandem_training.recipe import RecipeError
+
+from .conftest import RECIPE
+
+
+@pytest.fixture
+def experiment(world, tmp_path):
+    base = copy.deepcopy(RECIPE)
+    for key in ("growth", "transducerAlone"):
+        del base["training"][key]
+    base["training"]["steps"] = 2
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(base))
+    content = {
+        "name": "trial", "question": "Does it run?", "base": "small.yaml", "seeds": [1, 2], "changes": {"training.dropout": 0.0},
+        "runs": [
+            {"name": "whole", "label": "all of it"},
+            {"name": "shallow", "depth": 1},
+            {"name": "grown", "from": "whole", "changes": {"training.freezeEncoder": True, "augmentation.noiseProbability": 1.0}},
+        ],
+    }
+    (tmp_path / "trial.yaml").write_text(yaml.safe_dump(content))
+    return tmp_path / "trial.yaml"
+
+
+def test_changes():
+    run = {"name": "x", "depth": 1, "changes": {"training.phones": {"weight": 1}, "new.deep.key": 3}}
+    content = changed(RECIPE, run, 5, {"model.encoder.leftChunks": 9})
+    assert content["seed"] == 5 and content["model"]["secondEncoder"] is None and content["model"]["encoder"]["leftChunks"] == 9
+    assert [len(content["model"]["encoder"][key]) for key in ("blocks", "exits")] == [1, 1]
+    assert content["new"]["deep"]["key"] == 3 and RECIPE["model"]["secondEncoder"] is not None
+
+
+def test_runs_are_done_once_and_reported(world, tmp_path, experiment):
+    loaded = Experiment.load(experiment)
+    records = run_experiment(loaded, world / "cache", tmp_path / "runs")
+    assert [(record["run"], record["seed"]) for record in records] == [(name, seed) for name, seed in
+            [("whole", 1), ("shallow", 1), ("grown", 1), ("whole", 2), ("shallow", 2), ("grown", 2)]] or len(records) == 6
+    assert set(records[0]["dev"]) == {"exit1", "exit2", "second-ctc", "transducer"} and set(records[1]["dev"]) == {"exit1"}
+    marker = tmp_path / "runs" / "trial" / "whole-1" / "result.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "hours": 42.0}))
+    again = run_experiment(loaded, world / "cache", tmp_path / "runs", only=["whole"])
+    assert again[0]["hours"] == 42.0 and len(again) == 2
+    assert "all of it" in table(loaded, records) and "Does it run?" in table(loaded, records)
+    pytest.importorskip("matplotlib")
+    written = write_results(loaded, records, tmp_path / "results")
+    assert [path.suffix for path in written] == [".jsonl", ".md", ".svg"]
+    first = written[2].read_bytes()
+    assert b"Does it run?" in first
+    write_results(loaded, records, tmp_path / "results")
+    assert written[2].read_bytes() == first
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"seed": 1}, "has the keys"), ({"runs": [{"name": "a", "from": "b"}]}, "earlier run"), ({"runs": [{"name": "a"}, {"name": "a"}]}, "of its own"),
+])
+def test_errors_name_the_file(experiment, change, message):
+    content = {**yaml.safe_load(experiment.read_text()), **change}
+    experiment.write_text(yaml.safe_dump(content))
+    with pytest.raises(RecipeError, match=f"trial.yaml.*{message}"):
+        Experiment.load(experiment)
