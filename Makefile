@@ -4,7 +4,7 @@
 SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 BIN = .build/release
 
-.PHONY: demo test test-training build setup format lint clean
+.PHONY: demo test test-training train-smoke build setup format lint clean
 
 demo: build
 	Scripts/demo.sh $(BIN)
@@ -18,6 +18,12 @@ test-training:
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --editable 'Training[test]'
 	cd Training && ../.venv/bin/python -m pytest -q
+
+# A tiny model from a manifest to a transcript by the engine, in minutes; needs espeak-ng.
+train-smoke: build
+	test -x .venv/bin/python || python3 -m venv .venv
+	.venv/bin/pip install --quiet --editable Training
+	Scripts/train-smoke.sh $(BIN)
 
 build: setup
 	swift build $(SWIFT_FLAGS)
