@@ -12,6 +12,10 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tandem_training", description="From a manifest to a Tandem model; see Training/README.md.")
     commands = parser.add_subparsers(dest="command", required=True)
 
+    command = commands.add_parser("librispeech", help="write the manifest of an unpacked LibriSpeech")
+    command.add_argument("--folder", type=Path, required=True, help="the folder LibriSpeech, which holds train-clean-100 and so on")
+    command.add_argument("--out", type=Path, required=True, help="the manifest to write")
+
     command = commands.add_parser("prepare", help="decode a manifest's recordings once into a cache of 16-bit samples")
     command.add_argument("--manifest", type=Path, required=True, help="tab separated: path, split, text (and set, speaker)")
     command.add_argument("--split", action="append", help="a split to decode, repeatable; default: train and dev")
@@ -68,6 +72,9 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--recipe", type=Path, required=True)
     command.add_argument("--run", type=Path, required=True)
     command.add_argument("--every", type=int, default=250, help="keep the losses of every so many steps")
+
+    command = commands.add_parser("peer", help="Whisper tiny.en: paths on standard input, JSON lines with transcripts on standard output")
+    command.add_argument("--threads", type=int, default=1)
 
     command = commands.add_parser("golden", help="tiny seeded models with every intermediate value, for the engine's tests")
     command.add_argument("--out", type=Path, required=True)
@@ -126,6 +133,11 @@ def main() -> int:
                     prepare_opus(options.cache, name, options.processes)
             if options.rooms:
                 numpy.save(options.cache / "rooms.npy", room_responses(options.rooms, seed=1))
+        elif options.command == "librispeech":
+            from .librispeech import librispeech_manifest
+
+            for subset, count in librispeech_manifest(options.folder, options.out).items():
+                print(f"{subset}: {count} utterances")
         elif options.command == "synthesise":
             return synthesise_command(options)
         elif options.command == "train":
@@ -169,6 +181,10 @@ def main() -> int:
 
             for record in summarise_run(load_recipe(options.recipe), options.run, options.every):
                 print(json.dumps(record))
+        elif options.command == "peer":
+            from .peer import run
+
+            return run(options.threads)
         elif options.command == "golden":
             from .golden import write_golden
 

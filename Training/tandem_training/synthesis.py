@@ -141,8 +141,13 @@ class Teacher:
         self._model = faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
 
     def hear(self, samples: numpy.ndarray) -> str:
+        """What was said, in capital letters."""
+        return normalised(self.hear_raw(samples))
+
+    def hear_raw(self, samples: numpy.ndarray) -> str:
+        """What was said, as Whisper writes it."""
         segments, _ = self._model.transcribe(samples, language="en", beam_size=1, without_timestamps=True, condition_on_previous_text=False)
-        return normalised(" ".join(segment.text for segment in segments))
+        return " ".join(segment.text for segment in segments)
 
 
 def normalised(text: str) -> str:

@@ -80,3 +80,31 @@ def test_shards_resume_and_the_teacher_filters(plan, tmp_path, monkeypatch):
     assert lines[0].split("\t")[:3] == ["path", "set", "split"] and len(lines) == kept + 1
     assert all((tmp_path / line.split("\t")[0]).exists() for line in lines[1:])
     assert not any("EVERYBODY" in line for line in lines), "misheard"
+
+
+def test_the_peer_is_spelled_as_we_spell():
+    pytest.importorskip("num2words")
+    from tandem_training.peer import spelled
+
+    assert spelled(" It's 7:15, on the 3rd.") == "IT'S SEVEN FIFTEEN ON THE THIRD"
+    assert spelled("In 1984, 1,250 of them & 50%") == "IN NINETEEN EIGHTY FOUR ONE THOUSAND TWO HUNDRED AND FIFTY OF THEM AND FIFTY PERCENT"
+
+
+def test_librispeech_manifest(tmp_path):
+    from tandem_training.data import ManifestError, read_manifest
+    from tandem_training.librispeech import librispeech_manifest
+
+    with pytest.raises(ManifestError, match="LibriSpeech"):
+        librispeech_manifest(tmp_path, tmp_path / "manifest.tsv")
+    for subset in ("train-clean-100", "dev-other"):
+        chapter = tmp_path / subset / "84" / "121123"
+        chapter.mkdir(parents=True)
+        (chapter / "84-121123-0000.flac").write_bytes(b"")
+        (chapter / "84-121123.trans.txt").write_text("84-121123-0000 GO DO YOU HEAR\n")
+    assert librispeech_manifest(tmp_path, tmp_path / "manifest.tsv") == {"dev-other": 1, "train-clean-100": 1}
+    recordings = read_manifest(tmp_path / "manifest.tsv")
+    assert {(recording.set, recording.split, recording.text) for recording in recordings} == {
+        ("train-clean-100", "train", "GO DO YOU HEAR"), ("dev-other", "dev", "GO DO YOU HEAR")}
+    (tmp_path / "dev-other" / "84" / "121123" / "84-121123-0000.flac").unlink()
+    with pytest.raises(ManifestError, match="84-121123-0000.flac is not there"):
+        librispeech_manifest(tmp_path, tmp_path / "manifest.tsv")
