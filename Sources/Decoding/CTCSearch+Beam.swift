@@ -99,7 +99,9 @@ extension CTCSearch {
           Entry(node: entry.node, token: token, label: label, score: 0, state: state))
       }
     }
-    for index in next.indices { next[index].score = next[index].total + (next[index].state?.score ?? 0) }
+    for index in next.indices {
+      next[index].score = next[index].total + (next[index].state?.score ?? 0)
+    }
     let order = next.indices.sorted {
       next[$0].score != next[$1].score ? next[$0].score > next[$1].score : $0 < $1
     }

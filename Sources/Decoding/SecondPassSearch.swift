@@ -51,6 +51,13 @@ public struct SecondPassSearch: Sendable {
   private func fused(_ second: SecondPass, isCancelled: () -> Bool) throws(ModelError)
     -> [Hypothesis]
   {
+    rank(try judge(second, isCancelled: isCancelled))
+  }
+
+  /// The best transcripts of both heads, judged by both.
+  public func judge(
+    _ second: SecondPass, isCancelled: () -> Bool = { false }
+  ) throws(ModelError) -> [JudgedHypothesis] {
     let posteriors = try model.connectionistPosteriors(second)
     var candidates: [[Int]] = []
     var texts: Set<String> = []
@@ -63,26 +70,33 @@ public struct SecondPassSearch: Sendable {
     for hypothesis in lists.joined() where texts.insert(hypothesis.text).inserted {
       candidates.append(hypothesis.tokens)
     }
+    let judged = transducer.forward(candidates, second, isCancelled: isCancelled)
+    return zip(candidates, judged).map { tokens, judgement in
+      JudgedHypothesis(
+        tokens: tokens,
+        connectionist: CTCSearch.forward(
+          tokens, posteriors, size: model.vocabulary.tokens.count),
+        transducer: judgement.logProbability, expected: judgement.expected)
+    }
+  }
+
+  /// Ranks judged hypotheses by the weights of `fusion`, best first, at least one.
+  public func rank(_ judged: [JudgedHypothesis]) -> [Hypothesis] {
     let share = fusion?.weights.transducerShare ?? SearchWeights().transducerShare
     let internalWeight = fusion?.weights.internalLanguageModel ?? 0
-    let judged = transducer.forward(candidates, second, isCancelled: isCancelled)
-    var found: [Hypothesis] = []
-    for (tokens, (logProbability, expected)) in zip(candidates, judged) {
-      let connectionist = CTCSearch.forward(
-        tokens, posteriors, size: model.vocabulary.tokens.count)
-      let acoustic =
-        share == 0
-        ? connectionist
-        : share == 1 ? logProbability : (1 - share) * connectionist + share * logProbability
-      var score = acoustic - share * internalWeight * expected
+    let found = judged.compactMap { hypothesis -> Hypothesis? in
+      // A head without a say must not spoil the sum where it finds a transcript impossible.
+      let connectionist = share == 1 ? 0 : (1 - share) * hypothesis.connectionist
+      let transducer = share == 0 ? 0 : share * hypothesis.transducer
+      let acoustic = connectionist + transducer
+      var score = acoustic - share * internalWeight * hypothesis.expected
       if let fusion {
-        guard let words = fusion.score(tokens) else { continue }
+        guard let words = fusion.score(hypothesis.tokens) else { return nil }
         score += words
       }
-      found.append(
-        Hypothesis(
-          tokens: tokens, text: model.vocabulary.text(tokens), logProbability: acoustic,
-          score: score))
+      return Hypothesis(
+        tokens: hypothesis.tokens, text: model.vocabulary.text(hypothesis.tokens),
+        logProbability: acoustic, score: score)
     }
     guard !found.isEmpty else { return [Hypothesis(tokens: [], text: "", logProbability: 0)] }
     return BestHypotheses.ranked(found)

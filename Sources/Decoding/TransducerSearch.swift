@@ -123,7 +123,8 @@ public struct TransducerSearch: Sendable {
           let before = tree.nodes[path.node].state
           for token in strongest(line, count: width + 1) where token != Vocabulary.blank {
             var next = Continuation(
-              parent: path.node, token: token, acoustic: path.acoustic + Double(line[i * v + token]),
+              parent: path.node, token: token,
+              acoustic: path.acoustic + Double(line[i * v + token]),
               expected: expected[path.node])
             if let fusion, let before {
               guard let after = fusion.advance(before, by: token) else { continue }
@@ -175,7 +176,9 @@ public struct TransducerSearch: Sendable {
   }
 
   /// The `width` best, best first; ties by age in the tree, so that results never depend on hashing.
-  private func best(_ scores: [Int: Double], _ width: Int, _ rank: (Int, Double) -> Double) -> [Path] {
+  private func best(_ scores: [Int: Double], _ width: Int, _ rank: (Int, Double) -> Double)
+    -> [Path]
+  {
     scores.map { Path(node: $0.key, acoustic: $0.value, score: rank($0.key, $0.value)) }
       .sorted { $0.score != $1.score ? $0.score > $1.score : $0.node < $1.node }
       .prefix(width).map { $0 }

@@ -16,7 +16,8 @@ extension WordFusion {
       languageModel = try LanguageModel(path: path)
     }
     guard languageModel != nil || lexicon != nil else { return nil }
-    let tuned = try weights
+    let tuned =
+      try weights
       ?? DecodingSettings.load(directory: model.directory).weights(
         languageModel: languageModel == nil ? nil : side, decoder: decoder)
     return WordFusion(

@@ -78,7 +78,8 @@ struct LanguageModelLayout: @unchecked Sendable {
     }
     let declared = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: 40, as: UInt64.self))
     guard end == bytes.count, declared == UInt64(end) else {
-      throw fail("it has \(bytes.count) bytes, its header implies \(end): it is truncated or changed")
+      throw fail(
+        "it has \(bytes.count) bytes, its header implies \(end): it is truncated or changed")
     }
 
     self.owner = owner

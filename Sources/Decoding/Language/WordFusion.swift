@@ -54,7 +54,9 @@ public final class WordFusion: Sendable {
   /// The same with other weights; shares everything else.
   public func with(_ weights: SearchWeights) -> WordFusion { WordFusion(self, weights: weights) }
 
-  var isConstrained: Bool { lexicon != nil }
+  /// Whether transcripts are held to a lexicon.
+  public var isConstrained: Bool { lexicon != nil }
+  public var hasLanguageModel: Bool { model != nil }
 
   var start: State {
     var state = State(context: model?.start ?? LanguageModel.Context())
@@ -112,7 +114,9 @@ public final class WordFusion: Sendable {
     }
     state.node = trie.child(of: state.node, symbol)
     var expected = unknownWord(state)
-    if state.node != WordTrie.outside { expected = max(expected, Double(trie.best(at: state.node))) }
+    if state.node != WordTrie.outside {
+      expected = max(expected, Double(trie.best(at: state.node)))
+    }
     state.pending = weights.languageModel * expected + weights.wordBonus
     return true
   }

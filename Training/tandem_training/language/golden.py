@@ -35,6 +35,11 @@ def write_golden(folder: Path) -> None:
         for probe in PROBES:
             text = encode(Source("probe", [probe]), index)
             records.append({"file": name, "text": probe, "logProbabilities": [round(float(value), 6) for value in model.score(text)]})
+    # Words of two letters, for searches that can be compared with trying everything.
+    source = Source("letters", "A|A|AB|AB A|BA|BA AB|A BA|AB A A|BA A AB|B A".split("|"))
+    words = [word for word in choose_words([], [source], 1, 100) if word != "B"]
+    index = {word: number for number, word in enumerate(words)}
+    write(estimate(encode(source, index), words, 3), folder / "letters.ngrams")
     (folder / "scores.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
