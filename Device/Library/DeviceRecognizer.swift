@@ -45,6 +45,12 @@ public final class DeviceRecognizer: Sendable {
     public var hedge = true
     public var deviceClass = DeviceClass.laptop
     public var costs = CostModel.standard
+    /// Language model and lexicon for the exits' transcripts; nil for greedy search.
+    public var fusion: WordFusion?
+    /// Hypotheses that the exits' search keeps, where there is something to search with.
+    public var beamWidth = 8
+    /// The model's `confidence.json`: makes a probability of the exits' confidences.
+    public var exitConfidence = ExitConfidence.empty
 
     public init() {}
   }

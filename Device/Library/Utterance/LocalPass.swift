@@ -13,6 +13,8 @@ final class LocalPass: @unchecked Sendable {
   struct ExitResult: Sendable {
     var evidence: ExitEvidence
     var hypothesis: Hypothesis
+    /// Greedy search's, which the next exit's agreement is measured against.
+    fileprivate var search: CTCSearch.Result
   }
 
   /// What was computed, and how long that took on the thread.
@@ -38,9 +40,21 @@ final class LocalPass: @unchecked Sendable {
   private let model: Model
   private let pool: InferencePool
   private let encoder: UtteranceEncoder
+  private let fusion: WordFusion?
+  private let beamWidth: Int
+  private let confidence: ExitConfidence
   private let state = Mutex(State())
 
-  init(model: Model, pool: InferencePool) {
+  /// - Parameters:
+  ///   - fusion: language model and lexicon for the transcripts; nil for greedy search.
+  ///   - confidence: what makes a probability of the exits' confidences.
+  init(
+    model: Model, pool: InferencePool, fusion: WordFusion? = nil, beamWidth: Int = 8,
+    confidence: ExitConfidence = .empty
+  ) {
+    self.fusion = fusion
+    self.beamWidth = beamWidth
+    self.confidence = confidence
     precondition(pool.threads == 1, "an utterance's layers are computed by one thread")
     self.model = model
     self.pool = pool
@@ -73,7 +87,7 @@ final class LocalPass: @unchecked Sendable {
         && self.encoder.frameCount(at: exit.afterBlock) > 0
       {
         self.begin(blocks: exit.afterBlock, exits: index + 1)
-        results.append(self.result(exit: index + 1))
+        results.append(self.result(exit: index + 1, previous: results.last))
       }
       return results
     }
@@ -96,7 +110,7 @@ final class LocalPass: @unchecked Sendable {
         let block = self.model.configuration.encoder.exits[number - 1].afterBlock
         self.begin(blocks: block, exits: number)
         self.encoder.advance(to: block)
-        let result = self.result(exit: number)
+        let result = self.result(exit: number, previous: self.all.last)
         self.state.withLock { $0.results.append(result) }
       }
       return self.all[exit - 1]
@@ -141,14 +155,20 @@ final class LocalPass: @unchecked Sendable {
   }
 
   /// Only on `pool`.
-  private func result(exit: Int) -> ExitResult {
-    let result = CTCSearch.greedy(
-      encoder.logPosteriors(exit: exit - 1), vocabulary: model.vocabulary)
+  private func result(exit: Int, previous: ExitResult?) -> ExitResult {
+    let posteriors = encoder.logPosteriors(exit: exit - 1)
+    // What policies decide by stays greedy search's, which thresholds were fitted to.
+    let search = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
+    var hypothesis = search.hypothesis
+    if let fusion {
+      let found = CTCSearch.beam(
+        posteriors, vocabulary: model.vocabulary, beam: beamWidth, fusion: fusion)
+      hypothesis = found.first ?? hypothesis
+    }
     return ExitResult(
       evidence: ExitEvidence(
         exit: exit, afterBlock: model.configuration.encoder.exits[exit - 1].afterBlock,
-        frameEntropy: result.frameEntropy, sentencePosterior: result.sentencePosterior,
-        tokenCount: result.hypothesis.tokens.count, frameCount: result.frames),
-      hypothesis: result.hypothesis)
+        search: search, previous: previous?.search, confidence: confidence),
+      hypothesis: hypothesis, search: search)
   }
 }

@@ -41,7 +41,10 @@ public actor StreamingUtterance {
     self.recognizer = recognizer
     self.isWhole = isWhole
     id = (0..<16).map { _ in UInt8.random(in: 0...255) }
-    pass = LocalPass(model: recognizer.model, pool: recognizer.pool)
+    pass = LocalPass(
+      model: recognizer.model, pool: recognizer.pool, fusion: recognizer.configuration.fusion,
+      beamWidth: recognizer.configuration.beamWidth,
+      confidence: recognizer.configuration.exitConfidence)
     speculation = Speculation(
       settings: recognizer.configuration.speculation, costs: recognizer.costs,
       maximumSeconds: recognizer.configuration.maximumUtteranceSeconds)
