@@ -111,3 +111,75 @@ import Testing
     #expect(hypothesis([1, 9, 3]).agreement(with: hypothesis([1, 2, 3, 4])) == 0.5)
   }
 }
+
+@Suite struct NoiseMixingTests {
+  @Test(arguments: [0.0, 10, 20]) func theRatioIsWhatWasAskedFor(decibels: Double) {
+    let speech = (0..<16_000).map { Float(0.2 * sin(Double($0) * 0.05)) }
+    let noise = (0..<5_000).map { Float(($0 * 7_919 % 1_000) - 500) / 50_000 }
+    let mixing = NoiseMixing(noise: noise, decibels: decibels)
+    let mixed = mixing.mixed(speech, number: 3)
+    func power(_ values: [Float]) -> Double {
+      values.reduce(0) { $0 + Double($1) * Double($1) } / Double(values.count)
+    }
+    let added = zip(mixed, speech).map { $0 - $1 }
+    #expect(abs(10 * log10(power(speech) / power(added)) - decibels) < 0.1)
+    #expect(mixing.mixed(speech, number: 3) == mixed && mixing.mixed(speech, number: 4) != mixed)
+    #expect(mixing.mixed([], number: 0).isEmpty)
+  }
+
+  @Test func aSilentRecordingIsNamed() {
+    #expect(NoiseMixingError.silent(path: "x.wav").description.contains("x.wav"))
+  }
+}
+
+@Suite struct PairedBootstrapTests {
+  @Test func aSmallSteadyGainIsSeenWhereSeparateIntervalsOverlap() throws {
+    var pairs: [(WordErrors, WordErrors)] = []
+    for index in 0..<400 {
+      var before = WordErrors()
+      before.words = 5
+      before.substitutions = index % 5
+      var after = before
+      if index % 10 == 4 { after.substitutions -= 1 }
+      pairs.append((after, before))
+    }
+    let paired = try #require(Bootstrap.pairedInterval(pairs))
+    #expect(paired.high < 0)
+    let one = try #require(Bootstrap.interval(pairs.map(\.0)))
+    let other = try #require(Bootstrap.interval(pairs.map(\.1)))
+    #expect(one.high > other.low, "apart they could not be told from one another")
+    #expect(Bootstrap.pairedInterval([]) == nil)
+  }
+}
+
+@Suite struct PeerRecognizerTests {
+  @Test func aMissingPythonIsNamedWithTheRemedy() {
+    #expect {
+      try PeerRecognizer(python: "/nowhere/python").transcribe(["a.wav"])
+    } throws: {
+      "\($0)".contains("pip install") && "\($0)".contains("--peer")
+    }
+  }
+
+  @Test func answersAreTakenInOrderAndFailuresCarryWhatWasSaid() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func python(_ script: String) throws -> PeerRecognizer {
+      let path = folder.appendingPathComponent("python-\(UUID().uuidString)").path
+      try Data("#!/bin/sh\n\(script)\n".utf8).write(to: URL(fileURLWithPath: path))
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+      return PeerRecognizer(python: path)
+    }
+    let echo = #"while read -r p; do printf '{"path": "%s", "text": "HEARD %s"}\n' "$p" "$p"; done"#
+    #expect(try python(echo).transcribe(["A", "B"]) == ["HEARD A", "HEARD B"])
+    #expect {
+      try python("echo no weights >&2; exit 3").transcribe(["A"])
+    } throws: {
+      "\($0)".contains("no weights") && "\($0)".contains("status 3")
+    }
+    #expect(throws: PeerError.self) {
+      try python(#"echo '{"path": "B", "text": ""}'"#).transcribe(["A"])
+    }
+  }
+}
