@@ -12,6 +12,8 @@ public enum CTCSearch {
     /// exp(log P(tokens | audio) / (tokens + 1)), P by the forward algorithm over all alignments.
     public var sentencePosterior: Double
     public var frames: Int
+    /// How sure the least sure word is, 0 to 1, by the Tsallis entropy of its frames (arXiv 2212.08703); nil without words.
+    public var leastWordConfidence: Double?
   }
 
   /// Best token of every frame, repeats and blanks removed.
@@ -23,6 +25,8 @@ public enum CTCSearch {
     var tokens: [Int] = []
     var previous = Vocabulary.blank
     var entropy = 0.0
+    var leastSure: Double?
+    let certainty = FrameCertainty(tokens: size)
     logPosteriors.withUnsafeBufferPointer { values in
       for frame in 0..<frames {
         let row = values[(frame * size)..<((frame + 1) * size)]
@@ -36,6 +40,8 @@ public enum CTCSearch {
           if score > -40 { entropy -= Double(exp(score) * score) }
         }
         if best != previous && best != Vocabulary.blank { tokens.append(best) }
+        // A word is as sure as its least sure frame, and so is the transcript: blanks between say nothing of words.
+        if best != Vocabulary.blank { leastSure = min(leastSure ?? 1, certainty.of(row)) }
         previous = best
       }
     }
@@ -45,7 +51,7 @@ public enum CTCSearch {
     return Result(
       hypothesis: hypothesis, frameEntropy: frames == 0 ? 0 : max(0, entropy / Double(frames)),
       sentencePosterior: frames == 0 ? 0 : min(1, hypothesis.normalizedProbability),
-      frames: frames)
+      frames: frames, leastWordConfidence: leastSure)
   }
 
   /// log P(tokens | audio), summed over all alignments (Graves et al. 2006).

@@ -2,6 +2,8 @@ import Audio
 import Conformer
 import Decoding
 import FeatureCodec
+import Offload
+import TandemDevice
 import TandemEdge
 
 /// The ways from an utterance to a transcript, in one process: every exit, and the edge.
@@ -15,13 +17,15 @@ public struct Paths: Sendable {
   public let exitFusion: WordFusion?
   /// Prefixes of the exits' beam search, where there is something to search with.
   public let exitBeamWidth: Int
+  /// What makes a probability of the exits' confidences.
+  public let exitConfidence: ExitConfidence
 
   /// - Parameters:
   ///   - languageModel: of the edge's search; nil for none, and none where the model lacks it.
   ///   - exitLanguageModel: of the exits; nil for greedy search.
   ///   - lexicon: allows its words only, at the edge and at the exits.
   ///   - weights: nil takes what was tuned for the model.
-  /// - Throws: `ModelError`, `LanguageModelError`, `DecodingSettingsError`.
+  /// - Throws: `ModelError`, `LanguageModelError`, `DecodingSettingsError`, `ExitConfidenceError`.
   public init(
     modelDirectory: String, beamWidth: Int = 4,
     decoder: ModelConfiguration.SecondPassDecoder? = nil,
@@ -36,6 +40,7 @@ public struct Paths: Sendable {
     exitFusion = try WordFusion.make(
       model: model, side: exitLanguageModel, lexicon: lexicon, decoder: .ctc, weights: weights)
     exitBeamWidth = beamWidth
+    exitConfidence = try ExitConfidence.load(directory: modelDirectory)
     self.codec = codec
   }
 
@@ -59,6 +64,24 @@ public struct Paths: Sendable {
     }
     encoder.finish()
     return encoder
+  }
+
+  /// What the controller is told of every exit, shallowest first, and what greedy search found there.
+  public func evidence(of encoder: UtteranceEncoder) -> [(
+    evidence: ExitEvidence, search: CTCSearch.Result
+  )] {
+    var all: [(evidence: ExitEvidence, search: CTCSearch.Result)] = []
+    for number in 1...model.exitCount {
+      let search = CTCSearch.greedy(
+        encoder.logPosteriors(exit: number - 1), vocabulary: model.vocabulary)
+      all.append(
+        (
+          ExitEvidence(
+            exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
+            search: search, previous: all.last?.search, confidence: exitConfidence), search
+        ))
+    }
+    return all
   }
 
   /// Exit `number` (from 1): its confidences are always greedy search's, its transcript is a beam's where there is a language

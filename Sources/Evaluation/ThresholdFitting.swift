@@ -3,7 +3,7 @@ import Conformer
 import Decoding
 import Offload
 
-/// `tandem-evaluate fit-thresholds`: fits every exit's threshold on dev data, for both criteria.
+/// `tandem-evaluate fit-thresholds`: fits every exit's threshold on dev data, for every criterion that the model has.
 public struct ThresholdFitting: Sendable {
   public var calibration: Calibration
   /// What the thresholds do together on the data they were fitted on, by criterion.
@@ -16,19 +16,18 @@ public struct ThresholdFitting: Sendable {
   ) throws {
     let items = limit.map { Array(manifest.items.prefix($0)) } ?? manifest.items
     struct Measured: Sendable {
-      var entropy: Double
-      var posterior: Double
+      var evidence: ExitEvidence
       var errors: Int
     }
     let measured = try inParallel(items.count, threads: threads, progress: progress) {
       index -> (exits: [Measured], edge: Int, words: Int) in
       let item = items[index]
       let encoder = paths.encode(try AudioReader.readAll(path: item.path))
-      let exits = (1...paths.model.exitCount).map { number in
-        let result = paths.exit(number, of: encoder)
+      let exits = paths.evidence(of: encoder).map { said in
+        let text = paths.exit(said.evidence.exit, of: encoder).hypothesis.text
         return Measured(
-          entropy: result.frameEntropy, posterior: result.sentencePosterior,
-          errors: WordErrors(reference: item.text, hypothesis: result.hypothesis.text).errors)
+          evidence: said.evidence,
+          errors: WordErrors(reference: item.text, hypothesis: text).errors)
       }
       let edge = WordErrors(
         reference: item.text, hypothesis: try paths.edge(encoder, splitLayer: splitLayer).text)
@@ -42,11 +41,13 @@ public struct ThresholdFitting: Sendable {
           CalibrationSample(
             utterance: items[index].name, exit: exit + 1,
             afterBlock: paths.model.configuration.encoder.exits[exit].afterBlock,
-            confidence: criterion == .frameEntropy ? result.entropy : result.posterior,
+            confidence: result.evidence.confidence(criterion),
             wordErrors: result.errors, referenceWords: utterance.words,
             edgeWordErrors: utterance.edge)
         }
       }
+      // Nothing says so: no probability without confidence.json.
+      if all.allSatisfy({ $0.confidence.isNaN }) { continue }
       samples[criterion] = all
       entries += fit.fitThresholds(samples: all, criterion: criterion, manifest: name)
     }

@@ -33,10 +33,35 @@ public struct WordErrorRateEvaluation: Sendable {
     public var differing: Int
   }
 
+  /// A path against the one before it, over the same utterances.
+  public struct ComparisonRow: Sendable, Codable {
+    public var set: String
+    public var path: String
+    public var before: String
+    /// Error rate of `path` less that of `before`: negative where it is better.
+    public var difference: Double
+    /// 95 % paired bootstrap over utterances.
+    public var low: Double
+    public var high: Double
+  }
+
+  /// How often a phrase came out where it was not said.
+  public struct PhraseRow: Sendable, Codable {
+    public var phrase: String
+    public var path: String
+    /// Utterances that hold the phrase, and those of them whose transcript does.
+    public var said: Int
+    public var found: Int
+    /// Transcripts with the phrase among the utterances without it, and the hours of these.
+    public var falseAccepts: Int
+    public var otherHours: Double
+  }
+
   struct Utterance: Sendable {
     var set: String
     var reference: String
-    /// Exits in order, then the edge.
+    var seconds: Double
+    /// Exits in order, then the edge, then a peer where one was asked.
     var texts: [String]
     var entropies: [Double]
     var posteriors: [Double]
@@ -44,19 +69,27 @@ public struct WordErrorRateEvaluation: Sendable {
 
   public var rows: [Row]
   public var chunks: [ChunkRow]
+  public var comparisons: [ComparisonRow]
+  public var phrases: [PhraseRow]
 
   /// - Parameters:
+  ///   - noise: mixed into every utterance; nil leaves them as they are.
+  ///   - peer: is asked for the same recordings, without the noise: nil for none.
+  ///   - phrases: to be counted where they were and were not said.
   ///   - chunks: milliseconds; each is run over all the audio and compared with the whole.
   ///   - splitLayer: where the edge path splits; the codec of `paths` lies between.
   public init(
     manifest: Manifest, paths: Paths, limit: Int? = nil, chunks: [Int] = [], splitLayer: Int,
+    noise: NoiseMixing? = nil, peer: PeerRecognizer? = nil, phrases: [String] = [],
     threads: Int, progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let items = limit.map { Array(manifest.items.prefix($0)) } ?? manifest.items
+    let peerTexts = try peer?.transcribe(items.map(\.path))
     let results = try inParallel(items.count, threads: threads, progress: progress) {
       index -> (Utterance, [Int]) in
       let item = items[index]
-      let samples = try AudioReader.readAll(path: item.path)
+      var samples = try AudioReader.readAll(path: item.path)
+      if let noise { samples = noise.mixed(samples, number: index) }
       func transcripts(_ encoder: UtteranceEncoder) throws -> ([CTCSearch.Result], String) {
         (
           (1...paths.model.exitCount).map { paths.exit($0, of: encoder) },
@@ -71,7 +104,10 @@ public struct WordErrorRateEvaluation: Sendable {
       }
       return (
         Utterance(
-          set: item.set, reference: item.text, texts: texts, entropies: exits.map(\.frameEntropy),
+          set: item.set, reference: item.text,
+          seconds: Double(samples.count) / Double(AudioReader.sampleRate),
+          texts: texts + (peerTexts.map { [$0[index]] } ?? []),
+          entropies: exits.map(\.frameEntropy),
           posteriors: exits.map(\.sentencePosterior)), differing
       )
     }
@@ -79,13 +115,28 @@ public struct WordErrorRateEvaluation: Sendable {
     let exitCount = paths.model.exitCount
     var sets = Array(Set(utterances.map(\.set))).sorted()
     if sets.count > 1 { sets.append("pooled") }
+    let names =
+      (1...exitCount).map { "exit-\($0)" } + ["edge"] + (peer == nil ? [] : ["whisper-tiny"])
     rows = []
+    comparisons = []
     for set in sets {
       let members = set == "pooled" ? utterances : utterances.filter { $0.set == set }
-      for path in 0...exitCount {
+      var before: [WordErrors]?
+      for path in names.indices {
         let errors = members.map {
           WordErrors(reference: $0.reference, hypothesis: $0.texts[path])
         }
+        if let before, path <= exitCount {
+          let interval = Bootstrap.pairedInterval(Array(zip(errors, before))) ?? (0, 0)
+          let words = max(1, errors.reduce(0) { $0 + $1.words })
+          comparisons.append(
+            ComparisonRow(
+              set: set, path: names[path], before: names[path - 1],
+              difference: Double(
+                errors.reduce(0) { $0 + $1.errors } - before.reduce(0) { $0 + $1.errors })
+                / Double(words), low: interval.low, high: interval.high))
+        }
+        before = errors
         let sum = errors.reduce(WordErrors(), +)
         let interval = Bootstrap.interval(errors) ?? (0, 0)
         let isExit = path < exitCount
@@ -94,14 +145,27 @@ public struct WordErrorRateEvaluation: Sendable {
         }
         rows.append(
           Row(
-            set: set, path: isExit ? "exit-\(path + 1)" : "edge",
-            decoder: isExit ? paths.exitDecoderName : paths.edge.decoderName,
+            set: set, path: names[path],
+            decoder: isExit
+              ? paths.exitDecoderName : path == exitCount ? paths.edge.decoderName : "greedy-int8",
             utterances: members.count,
             words: sum.words, substitutions: sum.substitutions, deletions: sum.deletions,
             insertions: sum.insertions, wordErrorRate: sum.rate ?? 0, low: interval.low,
             high: interval.high,
             meanFrameEntropy: isExit ? mean(members.map { $0.entropies[path] }) : nil,
             meanSentencePosterior: isExit ? mean(members.map { $0.posteriors[path] }) : nil))
+      }
+    }
+    self.phrases = phrases.flatMap { phrase in
+      names.indices.map { path in
+        func holds(_ text: String) -> Bool { " \(text) ".contains(" \(phrase) ") }
+        let said = utterances.filter { holds($0.reference) }
+        let others = utterances.filter { !holds($0.reference) }
+        return PhraseRow(
+          phrase: phrase, path: names[path], said: said.count,
+          found: said.count { holds($0.texts[path]) },
+          falseAccepts: others.count { holds($0.texts[path]) },
+          otherHours: others.reduce(0) { $0 + $1.seconds } / 3_600)
       }
     }
     self.chunks = chunks.enumerated().map { number, chunk in

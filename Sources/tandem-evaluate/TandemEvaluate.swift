@@ -17,13 +17,16 @@ struct TandemEvaluate: ParsableCommand {
         tandem-evaluate wer --manifest shared/speech/manifest.tsv --split dev --model Models/english
         tandem-evaluate wer --manifest … --limit 100 --chunk 10,37,160,1000
         tandem-evaluate split --manifest … --split dev --codec lossless
+        tandem-evaluate wer --manifest … --split test --peer whisper-tiny
+        tandem-evaluate wer --manifest … --split dev --noise running_tap.opus --snr 10
+        tandem-evaluate fit-confidence --manifest … --split dev --write --svg confidence.svg
         tandem-evaluate fit-thresholds --manifest … --split dev --write
         tandem-evaluate profile --manifest … --split dev --output dev.profile
         tandem-evaluate tune-language-model --manifest … --split dev --write
       """,
     subcommands: [
       WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self, ProfileCommand.self,
-      TuneLanguageModelCommand.self,
+      TuneLanguageModelCommand.self, FitConfidenceCommand.self,
     ])
 }
 
@@ -121,6 +124,29 @@ struct WordErrorRateCommand: ParsableCommand {
   @Option(help: "Split layer of the edge path; the last block if left out.")
   var splitLayer: Int?
 
+  @Option(help: "Mix this recording into every utterance, at --snr.")
+  var noise: String?
+
+  @Option(help: "Decibels of speech above the noise.")
+  var snr: Double?
+
+  @Option(help: "Print another recogniser beside ours: whisper-tiny, through --peer-python.")
+  var peer: String?
+
+  @Option(help: "A Python with the training package's synthesis extra.")
+  var peerPython = ".venv/bin/python"
+
+  @Option(help: "Count how often this phrase comes out where it was, and was not, said; repeatable.")
+  var phrase: [String] = []
+
+  func validate() throws {
+    if (noise == nil) != (snr == nil) { throw ValidationError("--noise and --snr go together") }
+    if let snr, !(-20...100).contains(snr) { throw ValidationError("--snr must be -20 to 100") }
+    if let peer, peer != "whisper-tiny" {
+      throw ValidationError("--peer knows whisper-tiny, not \"\(peer)\"")
+    }
+  }
+
   func run() throws {
     try reporting {
       var chunks: [Int] = []
@@ -141,10 +167,15 @@ struct WordErrorRateCommand: ParsableCommand {
       let bar = ProgressBar("wer", total: min(common.limit ?? .max, manifest.items.count))
       let result = try WordErrorRateEvaluation(
         manifest: manifest, paths: paths, limit: common.limit, chunks: chunks, splitLayer: layer,
+        noise: noise.map { try NoiseMixing(path: $0, decibels: snr ?? 0) },
+        peer: peer.map { _ in PeerRecognizer(python: peerPython, threads: common.threads) },
+        phrases: phrase.map { $0.uppercased() },
         threads: common.threads, progress: { bar.update($0) })
       if common.format == .json {
         try printJSON(result.rows)
         try printJSON(result.chunks)
+        try printJSON(result.comparisons)
+        try printJSON(result.phrases)
       } else {
         let width = max(12, result.rows.map(\.set.count).max() ?? 0)
         print(
@@ -157,6 +188,14 @@ struct WordErrorRateCommand: ParsableCommand {
             String(
               format: "%5d %5d %5d %6d %6d", row.substitutions, row.deletions, row.insertions,
               row.words, row.utterances))
+        }
+        for row in result.comparisons where row.low > 0 {
+          print("\(row.set): \(row.path) is worse than \(row.before) by", percent(row.difference))
+        }
+        for row in result.phrases {
+          print(
+            "\(row.phrase), \(row.path): found \(row.found) of \(row.said), \(row.falseAccepts) false in",
+            String(format: "%.2f h", row.otherHours))
         }
         for row in result.chunks {
           print(

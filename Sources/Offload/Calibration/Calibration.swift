@@ -5,7 +5,9 @@ import Foundation
 /// Not part of the model's fingerprint: device and edge need not have the same.
 public struct Calibration: Hashable, Codable, Sendable {
   /// The newest version that this code reads and the one that it writes.
-  public static let currentVersion = 1
+  ///
+  /// Version 2 knows more criteria than `frameEntropy` and `sentencePosterior`.
+  public static let currentVersion = 2
   /// The file's name in a model's folder.
   public static let fileName = "calibration.json"
 

@@ -4,12 +4,18 @@ public enum ConfidenceCriterion: String, CaseIterable, Hashable, Codable, Sendab
   case frameEntropy
   /// Posterior of the best path, as `ExitEvidence.sentencePosterior` defines it: the higher, the surer.
   case sentencePosterior
+  /// Confidence of the least sure word, from the entropy of its frames (arXiv 2212.08703): the higher, the surer.
+  case wordConfidence
+  /// Agreement of the transcript with the exit before's, 0 to 1; the first exit is never sure by it.
+  case agreement
+  /// The calibrated probability that the transcript is right, from the model's `confidence.json`: the higher, the surer.
+  case probability
 
   /// True if `value` is at least as sure as `threshold`. NaN is never sure.
   public func accepts(_ value: Double, threshold: Double) -> Bool {
     switch self {
     case .frameEntropy: value <= threshold
-    case .sentencePosterior: value >= threshold
+    case .sentencePosterior, .wordConfidence, .agreement, .probability: value >= threshold
     }
   }
 
@@ -17,7 +23,7 @@ public enum ConfidenceCriterion: String, CaseIterable, Hashable, Codable, Sendab
   func certainty(_ value: Double) -> Double {
     switch self {
     case .frameEntropy: -value
-    case .sentencePosterior: value
+    case .sentencePosterior, .wordConfidence, .agreement, .probability: value
     }
   }
 }

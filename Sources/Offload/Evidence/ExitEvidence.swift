@@ -20,10 +20,17 @@ public struct ExitEvidence: Hashable, Codable, Sendable {
   public var tokenCount: Int
   /// Encoder frames seen, T.
   public var frameCount: Int
+  /// Confidence of the least sure word, 0 to 1 (arXiv 2212.08703); nil without words, and in logs from before.
+  public var wordConfidence: Double?
+  /// 1 - token edits between this transcript and the exit before's, over the longer one; nil at the first exit.
+  public var agreement: Double?
+  /// The model's calibrated probability that the transcript is right; nil for a model without `confidence.json`.
+  public var probability: Double?
 
   public init(
     exit: Int, afterBlock: Int, frameEntropy: Double, sentencePosterior: Double, tokenCount: Int,
-    frameCount: Int
+    frameCount: Int, wordConfidence: Double? = nil, agreement: Double? = nil,
+    probability: Double? = nil
   ) {
     self.exit = exit
     self.afterBlock = afterBlock
@@ -31,13 +38,19 @@ public struct ExitEvidence: Hashable, Codable, Sendable {
     self.sentencePosterior = sentencePosterior
     self.tokenCount = tokenCount
     self.frameCount = frameCount
+    self.wordConfidence = wordConfidence
+    self.agreement = agreement
+    self.probability = probability
   }
 
-  /// The value that `criterion` looks at.
+  /// The value that `criterion` looks at; NaN, which is never sure, where there is none.
   public func confidence(_ criterion: ConfidenceCriterion) -> Double {
     switch criterion {
     case .frameEntropy: frameEntropy
     case .sentencePosterior: sentencePosterior
+    case .wordConfidence: wordConfidence ?? .nan
+    case .agreement: agreement ?? .nan
+    case .probability: probability ?? .nan
     }
   }
 }
