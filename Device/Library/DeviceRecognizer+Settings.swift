@@ -11,7 +11,7 @@ extension DeviceRecognizer {
   /// A recogniser as `Config/device.yaml`, the environment and flags describe it.
   ///
   /// - Throws: `SettingsError`, `ModelError`, `CalibrationError`, `LanguageModelError`, `LexiconError`,
-  ///   `DecodingSettingsError`, `TLSError`, `UnknownPolicyError`.
+  ///   `DecodingSettingsError`, `ExitConfidenceError`, `TLSError`, `UnknownPolicyError`.
   public convenience init(settings: DeviceSettings, log: Logger) throws {
     let model = try Model.load(directory: settings.model, parts: .device)
     var configuration = Configuration()
@@ -28,6 +28,7 @@ extension DeviceRecognizer {
     configuration.hedge = settings.hedge
     configuration.speculation = settings.speculation
     configuration.costs = try settings.costModel()
+    configuration.exitConfidence = try ExitConfidence.load(directory: settings.model)
     configuration.beamWidth = settings.decodingBeamSize
     configuration.fusion = try WordFusion.make(
       model: model, side: Model.LanguageModelSide(rawValue: settings.decodingLanguageModel),
