@@ -1,4 +1,4 @@
-"""python -m tandem_training prepare|synthesise|train|evaluate|export|experiment|plot|summarise|golden"""
+"""python -m tandem_training librispeech|prepare|synthesise|train|evaluate|export|experiment|plot|language-model|peer|summarise|golden"""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
+
+
+from .language import command as language_command
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -73,6 +76,9 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--run", type=Path, required=True)
     command.add_argument("--every", type=int, default=250, help="keep the losses of every so many steps")
 
+    command = commands.add_parser("language-model", help="build the edge's and the device's language model into a model folder")
+    language_command.add_arguments(command)
+
     command = commands.add_parser("peer", help="Whisper tiny.en: paths on standard input, JSON lines with transcripts on standard output")
     command.add_argument("--threads", type=int, default=1)
 
@@ -83,13 +89,15 @@ def arguments() -> argparse.ArgumentParser:
 
 def synthesise_command(options: argparse.Namespace) -> int:
     from .data import read_manifest
+    from .language.grammar import sentences
     from .synthesis import Plan, gather, read_sentences, synthesise
 
     recordings = read_manifest(options.manifest)
     short = {recording.text.lower() for recording in recordings if recording.split == "train" and len(recording.text.split()) <= 2}
     worker, workers = map(int, options.worker.split("/"))
     plan = Plan(
-        seed=options.seed, words=tuple(sorted(short)), grammar=(), sentences=tuple(read_sentences(options.text)),
+        seed=options.seed, words=tuple(sorted(short)), grammar=tuple(sentence.lower() for sentence in sentences(options.seed, 20000)),
+        sentences=tuple(read_sentences(options.text)),
         forbidden=frozenset(recording.text for recording in recordings if recording.split != "train"),
     )
     kept, seconds = synthesise(plan, options.out, range(worker, options.shards, workers), options.teacher, options.threads)
@@ -181,6 +189,8 @@ def main() -> int:
 
             for record in summarise_run(load_recipe(options.recipe), options.run, options.every):
                 print(json.dumps(record))
+        elif options.command == "language-model":
+            return language_command.run(options)
         elif options.command == "peer":
             from .peer import run
 
