@@ -1,0 +1,39 @@
+#!/bin/sh
+# Measures the shipped model: word errors of every exit and of the edge path on a split, greedy on both sides, with language
+# models, in noise, and false accepts of the wake phrases. Appends to Benchmarks/results/english.jsonl.
+#
+#   Benchmarks/english.sh dev|test [SHARED=../shared]
+#
+# The test split is run once for each version that ships: every run of it is a line in Benchmarks/results/test-runs.jsonl.
+set -eu
+cd "$(dirname "$0")/.."
+split=$1
+shared=${2:-../shared}
+case $split in dev | test) ;; *) echo "english.sh: the split is dev or test, not $split" >&2; exit 64 ;; esac
+results=Benchmarks/results/english.jsonl
+evaluate() {
+  name=$1
+  shift
+  Benchmarks/record.sh "$results" "$name-$split" .build/release/tandem-evaluate wer --manifest "$shared/speech/manifest.tsv" \
+    --split "$split" --format json "$@"
+}
+if [ "$split" = test ]; then
+  fingerprint=$(sha256sum Models/english/model.json | cut -d' ' -f1)
+  if grep -qs "$fingerprint" Benchmarks/results/test-runs.jsonl; then
+    echo "english.sh: the test split was run for this model already (Benchmarks/results/test-runs.jsonl); look there" >&2
+    exit 1
+  fi
+  printf '{"fingerprint": "%s", "commit": "%s", "date": "%s"}\n' "$fingerprint" "$(git rev-parse --short HEAD)" \
+    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >>Benchmarks/results/test-runs.jsonl
+fi
+# What ships: greedy on the device, beam and language model at the edge.
+evaluate shipped --phrase ALEXA --phrase COMPUTER --phrase JARVIS --phrase "SMART MIRROR" --phrase SNOWBOY --phrase "VIEW GLASS"
+# Greedy on both.
+evaluate greedy --beam 1 --language-model none
+if [ "$split" = dev ]; then
+  evaluate without-language-model --language-model none
+  evaluate device-language-model --exit-language-model device --language-model device
+  for snr in 20 10 5 0; do
+    evaluate "noise-$snr" --noise "$shared/noise/running_tap.opus" --snr "$snr"
+  done
+fi
