@@ -132,10 +132,13 @@ let package = Package(
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
+    // Figures for people: text for pages and plots, without a script or a library.
+    .target(name: "Plotting", exclude: ["README.md"], swiftSettings: swift6),
+
     .target(
       name: "Simulation",
       dependencies: [
-        "Offload", "FeatureCodec", "Settings", .product(name: "Yams", package: "Yams"),
+        "Offload", "FeatureCodec", "Plotting", "Settings", .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
@@ -196,6 +199,7 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),
+    .testTarget(name: "PlottingTests", dependencies: ["Plotting"], swiftSettings: swift6),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
       swiftSettings: swift6),

@@ -1,5 +1,6 @@
 import Foundation
 import Offload
+import Plotting
 
 /// A comparison as one page that needs nothing else: tables and plots, for someone who has read nothing before.
 struct HTMLReport {

@@ -1,36 +1,64 @@
 import Foundation
 
 /// A line plot as SVG: axes with round numbers, a legend beside it, no script.
-struct Plot {
-  struct Series {
-    var name: String
-    var points: [(x: Double, y: Double)]
-    var color: String
+public struct Plot: Sendable {
+  public struct Series: Sendable {
+    public var name: String
+    public var points: [(x: Double, y: Double)]
+    public var color: String
     /// Such as "6 3"; nil: a full line.
-    var dashes: String?
-    var isBold = false
+    public var dashes: String?
+    public var isBold: Bool
     /// Whether values hold until the next one.
-    var isStaircase = false
+    public var isStaircase: Bool
+
+    public init(
+      name: String, points: [(x: Double, y: Double)], color: String, dashes: String? = nil,
+      isBold: Bool = false, isStaircase: Bool = false
+    ) {
+      self.name = name
+      self.points = points
+      self.color = color
+      self.dashes = dashes
+      self.isBold = isBold
+      self.isStaircase = isStaircase
+    }
   }
 
-  enum Scale { case linear, logarithmic }
+  public enum Scale: Sendable { case linear, logarithmic }
 
-  var title: String
-  var xLabel: String
-  var yLabel: String
-  var xScale = Scale.linear
-  var xRange: ClosedRange<Double>
-  var yRange: ClosedRange<Double>
-  var series: [Series]
-  var width = 640.0
-  var height = 280.0
+  public var title: String
+  public var xLabel: String
+  public var yLabel: String
+  public var xScale: Scale
+  public var xRange: ClosedRange<Double>
+  public var yRange: ClosedRange<Double>
+  public var series: [Series]
+  public var width: Double
+  public var height: Double
+
+  public init(
+    title: String, xLabel: String, yLabel: String, xScale: Scale = .linear,
+    xRange: ClosedRange<Double>, yRange: ClosedRange<Double>, series: [Series],
+    width: Double = 640, height: Double = 280
+  ) {
+    self.title = title
+    self.xLabel = xLabel
+    self.yLabel = yLabel
+    self.xScale = xScale
+    self.xRange = xRange
+    self.yRange = yRange
+    self.series = series
+    self.width = width
+    self.height = height
+  }
 
   private static let left = 62.0
   private static let right = 14.0
   private static let top = 14.0
   private static let bottom = 44.0
 
-  var svg: String {
+  public var svg: String {
     var text =
       "<svg viewBox=\"0 0 \(Self.short(width)) \(Self.short(height))\" role=\"img\" aria-label=\"\(HTMLText.escape(title))\">\n"
     for tick in xTicks {
@@ -62,7 +90,7 @@ struct Plot {
   }
 
   /// The lines' names beside a piece of each.
-  var legend: String {
+  public var legend: String {
     "<ul class=\"legend\">"
       + series.map { line in
         "<li><svg class=\"key\" viewBox=\"0 0 26 8\"><line x1=\"1\" x2=\"25\" y1=\"4\" y2=\"4\" stroke=\"\(line.color)\" stroke-width=\"\(line.isBold ? 3 : 2)\""
@@ -111,7 +139,7 @@ struct Plot {
   }
 
   /// Round numbers in a range: 1, 2 or 5 times a power of ten apart.
-  static func ticks(_ range: ClosedRange<Double>, count: Int) -> [Double] {
+  public static func ticks(_ range: ClosedRange<Double>, count: Int) -> [Double] {
     let span = range.upperBound - range.lowerBound
     guard span > 0 else { return [range.lowerBound] }
     let rough = span / Double(count)
@@ -124,7 +152,7 @@ struct Plot {
   }
 
   /// At most one decimal: enough for a screen, and the same on every machine.
-  static func short(_ value: Double) -> String {
+  public static func short(_ value: Double) -> String {
     let tenths = Int((value * 10).rounded())
     return tenths % 10 == 0 ? "\(tenths / 10)" : "\(Double(tenths) / 10)"
   }
