@@ -65,6 +65,8 @@ let package = Package(
       providers: [.apt(["libssl-dev"])]),
     .target(name: "Kernels", exclude: ["README.md"]),
 
+    .target(name: "Basics", exclude: ["README.md"], swiftSettings: swift6),
+
     // The engine.
     .target(
       name: "Tensors", dependencies: ["Kernels", "COpenBLAS"], exclude: ["README.md"],
@@ -73,21 +75,28 @@ let package = Package(
       name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Conformer", dependencies: ["Tensors", "Audio", crypto], exclude: ["README.md"],
+      name: "Conformer", dependencies: ["Basics", "Tensors", "Audio", crypto],
+      exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
       name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "FeatureCodec", dependencies: [crypto], exclude: ["README.md"], swiftSettings: swift6),
+      name: "FeatureCodec", dependencies: ["Basics", crypto], exclude: ["README.md"],
+      swiftSettings: swift6),
 
     .target(name: "Inference", exclude: ["README.md"], swiftSettings: swift6),
+
+    // Figures for people: text for pages and plots, without a script or a library.
+    .target(name: "Plotting", exclude: ["README.md"], swiftSettings: swift6),
 
     // Deciding and remembering: pure functions, and the log.
     .target(name: "Offload", exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "DecisionLog",
-      dependencies: ["Offload", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "Offload", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "Settings",
@@ -112,15 +121,15 @@ let package = Package(
     .target(
       name: "TandemDevice",
       dependencies: [
-        "Audio", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "DecisionLog",
-        "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
+        "Audio", "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
+        "DecisionLog", "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
       ],
       path: "Device/Library", swiftSettings: swift6),
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Conformer", "Decoding", "FeatureCodec", "Inference", "SecureTransport", "TandemProtocol",
-        "Settings", crypto, grpc, logging,
+        "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "SecureTransport",
+        "TandemProtocol", "Settings", crypto, grpc, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),
@@ -132,9 +141,6 @@ let package = Package(
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
-    // Figures for people: text for pages and plots, without a script or a library.
-    .target(name: "Plotting", exclude: ["README.md"], swiftSettings: swift6),
-
     .target(
       name: "Simulation",
       dependencies: [
@@ -143,30 +149,36 @@ let package = Package(
       exclude: ["README.md"], swiftSettings: swift6),
 
     // Commands are thin: parse, call the library, print.
+    .target(
+      name: "Commands", dependencies: ["Settings", arguments, logging], exclude: ["README.md"],
+      swiftSettings: swift6),
     .executableTarget(
       name: "tandem-device",
       dependencies: [
-        "Audio", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec", "Offload",
-        "SecureTransport", "Settings", "TandemDevice", "TandemProtocol", arguments, logging,
+        "Audio", "Basics", "Commands", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec",
+        "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge",
+        "TandemProtocol", arguments, logging,
       ],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
+        "Commands", "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-evaluate",
-      dependencies: ["Conformer", "Evaluation", "FeatureCodec", "Offload", arguments],
+      dependencies: ["Commands", "Conformer", "Evaluation", "FeatureCodec", "Offload", arguments],
       swiftSettings: swift6),
 
     .executableTarget(
-      name: "tandem-simulate", dependencies: ["Simulation", "Offload", "Settings", arguments],
+      name: "tandem-simulate",
+      dependencies: ["Commands", "Simulation", "Offload", "Settings", arguments],
       swiftSettings: swift6),
 
     // One test target a room, plus Integration.
+    .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: swift6),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
     .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
     .testTarget(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Conformer
 import DecisionLog
 import Foundation
@@ -12,7 +13,7 @@ struct Decisions: AsyncParsableCommand {
     subcommands: [List.self, Summary.self, Export.self, Replay.self])
 
   struct LogOptions: ParsableArguments {
-    @OptionGroup var options: SettingsOptions
+    @OptionGroup var options: DeviceOptions
     @Option(help: "Only utterances answered there: \"exit 2\", edge or none.")
     var origin: String?
     @Option(help: "Only utterances decided by this policy.")
@@ -36,7 +37,7 @@ struct Decisions: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         print(
           "id        seconds  origin  fallback          bytes      ms  predicted   actual  reason")
         try log.open().forEach(log.filter) { row in
@@ -61,7 +62,7 @@ struct Decisions: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-      try await reporting { print(try log.open().summary(log.filter)) }
+      try await program.reporting { print(try log.open().summary(log.filter)) }
     }
   }
 
@@ -73,7 +74,7 @@ struct Decisions: AsyncParsableCommand {
     var format = "jsonl"
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         guard let format = ExportFormat(rawValue: format) else {
           throw ValidationError("--format must be jsonl or csv, not \"\(format)\"")
         }
@@ -98,7 +99,7 @@ struct Decisions: AsyncParsableCommand {
     var seed: UInt64 = 1
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         let settings = try log.options.load()
         let model = try Model.load(directory: settings.model, parts: .device)
         let calibration = try DeviceRecognizer.calibration(directory: settings.model)

@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import FeatureCodec
 import Foundation
@@ -58,5 +59,5 @@ struct UtterancePackets: Sendable {
     }
   }
 
-  private static let codecFingerprint = Data(bytes(hexadecimal: FeatureCodec.fingerprint))
+  private static let codecFingerprint = Data([UInt8](hexadecimal: FeatureCodec.fingerprint))
 }
