@@ -95,7 +95,7 @@ let package = Package(
     .target(
       name: "DecisionLog",
       dependencies: [
-        "Offload", .product(name: "GRDB", package: "GRDB.swift"),
+        "Basics", "Offload", "Plotting", crypto, .product(name: "GRDB", package: "GRDB.swift"),
       ],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(

@@ -82,6 +82,15 @@ struct Transcribe: AsyncParsableCommand {
       printer.end(errors: manifest == nil ? nil : errors)
       await recognizer.close()
       await log?.close()
+      if let memory = recognizer.policy as? any MemoryKeeper {
+        await memory.flush()
+        let losses = memory.losses
+        if losses.count > 0 {
+          program.complain(
+            "what the policy \(memory.name) learnt could not be written \(losses.count) times: "
+              + (losses.latestReason ?? ""))
+        }
+      }
       if let losses = log?.losses, losses.count > 0 {
         program.complain(
           "\(losses.count) rows of the decision log were lost: \(losses.latestReason ?? "")")

@@ -27,8 +27,7 @@ extension DeviceRecognizer {
     configuration.costs = try settings.costModel()
     self.init(
       model: model,
-      policy: try settings.makePolicy(
-        calibration: try Self.calibration(directory: settings.model)),
+      policy: try Self.policy(settings, model: model, log: log),
       link: try EdgeLink(settings: settings, log: log),
       configuration: configuration, log: log)
   }
