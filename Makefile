@@ -15,6 +15,7 @@ test: setup
 
 # The training package's tests: makes a virtual environment with PyTorch (5 GB) in .venv.
 test-training:
+	Scripts/setup.sh training
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --editable 'Training[test]'
 	cd Training && ../.venv/bin/python -m pytest -q

@@ -65,6 +65,8 @@ let package = Package(
       providers: [.apt(["libssl-dev"])]),
     .target(name: "Kernels", exclude: ["README.md"]),
 
+    .target(name: "Basics", exclude: ["README.md"], swiftSettings: swift6),
+
     // The engine.
     .target(
       name: "Tensors", dependencies: ["Kernels", "COpenBLAS"], exclude: ["README.md"],
@@ -73,21 +75,28 @@ let package = Package(
       name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Conformer", dependencies: ["Tensors", "Audio", crypto], exclude: ["README.md"],
+      name: "Conformer", dependencies: ["Basics", "Tensors", "Audio", crypto],
+      exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
       name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "FeatureCodec", dependencies: [crypto], exclude: ["README.md"], swiftSettings: swift6),
+      name: "FeatureCodec", dependencies: ["Basics", crypto], exclude: ["README.md"],
+      swiftSettings: swift6),
 
     .target(name: "Inference", exclude: ["README.md"], swiftSettings: swift6),
+
+    // Figures for people: text for pages and plots, without a script or a library.
+    .target(name: "Plotting", exclude: ["README.md"], swiftSettings: swift6),
 
     // Deciding and remembering: pure functions, and the log.
     .target(name: "Offload", exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "DecisionLog",
-      dependencies: ["Offload", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "Basics", "Offload", "Plotting", crypto, .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "Settings",
@@ -112,14 +121,14 @@ let package = Package(
     .target(
       name: "TandemDevice",
       dependencies: [
-        "Audio", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "DecisionLog",
-        "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
+        "Audio", "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
+        "DecisionLog", "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
       ],
       path: "Device/Library", swiftSettings: swift6),
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "SecureTransport",
+        "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "SecureTransport",
         "TandemProtocol", "Settings", crypto, grpc, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -135,35 +144,44 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Offload", "FeatureCodec", "Settings", .product(name: "Yams", package: "Yams"),
+        "Offload", "FeatureCodec", "Plotting", "Settings", .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // Commands are thin: parse, call the library, print.
+    .target(
+      name: "Commands", dependencies: ["Settings", arguments, logging], exclude: ["README.md"],
+      swiftSettings: swift6),
     .executableTarget(
       name: "tandem-device",
       dependencies: [
-        "Audio", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec", "Offload",
-        "SecureTransport", "Settings", "TandemDevice", "TandemProtocol", arguments, logging,
+        "Audio", "Basics", "Commands", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec",
+        "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge",
+        "TandemProtocol", arguments, logging,
       ],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
+        "Commands", "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-evaluate",
-      dependencies: ["Conformer", "Decoding", "Evaluation", "FeatureCodec", "Offload", arguments],
+      dependencies: [
+        "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "Offload", "Plotting",
+        arguments,
+      ],
       swiftSettings: swift6),
 
     .executableTarget(
-      name: "tandem-simulate", dependencies: ["Simulation", "Offload", "Settings", arguments],
+      name: "tandem-simulate",
+      dependencies: ["Commands", "Simulation", "Offload", "Settings", arguments],
       swiftSettings: swift6),
 
     // One test target a room, plus Integration.
+    .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: swift6),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
     .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
     .testTarget(
@@ -196,6 +214,7 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: swift6),
+    .testTarget(name: "PlottingTests", dependencies: ["Plotting"], swiftSettings: swift6),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
       swiftSettings: swift6),

@@ -1,8 +1,24 @@
 #!/bin/sh
 # Installs the Debian packages that Tandem builds and demonstrates with; says nothing when all are there.
+#
+#   Scripts/setup.sh            to build, test and run the demo
+#   Scripts/setup.sh training   for the training package: a virtual environment of Python
 set -eu
-packages="libopenblas-dev libsndfile1-dev libsamplerate0-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config openssl
-  pocketsphinx-testdata asterisk-core-sounds-en asterisk-core-sounds-en-wav"
+case ${1:-build} in
+build)
+  packages="libopenblas-dev libsndfile1-dev libsamplerate0-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config openssl
+    pocketsphinx-testdata asterisk-core-sounds-en asterisk-core-sounds-en-wav"
+  command -v swift >/dev/null || {
+    echo "setup.sh: there is no swift; install Swift 6.3 (https://www.swift.org/install) and put its folder into PATH" >&2
+    exit 69
+  }
+  ;;
+training) packages="python3 python3-venv" ;;
+*)
+  echo "setup.sh: \"$1\" is neither build nor training" >&2
+  exit 64
+  ;;
+esac
 missing=
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
@@ -14,7 +30,7 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null; then
   as_root=sudo
 else
-  echo "setup.sh: these Debian packages are missing, and installing them needs root:$missing" >&2
+  echo "setup.sh: these Debian packages are missing, and installing them needs root: apt-get install$missing" >&2
   exit 77
 fi
 echo "installing:$missing" >&2

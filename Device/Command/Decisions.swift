@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Conformer
 import DecisionLog
 import Foundation
@@ -12,7 +13,7 @@ struct Decisions: AsyncParsableCommand {
     subcommands: [List.self, Summary.self, Export.self, Replay.self])
 
   struct LogOptions: ParsableArguments {
-    @OptionGroup var options: SettingsOptions
+    @OptionGroup var options: DeviceOptions
     @Option(help: "Only utterances answered there: \"exit 2\", edge or none.")
     var origin: String?
     @Option(help: "Only utterances decided by this policy.")
@@ -29,6 +30,15 @@ struct Decisions: AsyncParsableCommand {
     }
 
     var filter: DecisionFilter { DecisionFilter(origin: origin, policy: byPolicy, limit: limit) }
+
+    /// The filter in words; nil without one.
+    var selection: String? {
+      let parts = [
+        origin.map { "answered by \($0)" }, byPolicy.map { "decided by the policy \($0)" },
+        limit.map { "the latest \($0)" },
+      ].compactMap { $0 }
+      return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
   }
 
   struct List: AsyncParsableCommand {
@@ -36,7 +46,7 @@ struct Decisions: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         print(
           "id        seconds  origin  fallback          bytes      ms  predicted   actual  reason")
         try log.open().forEach(log.filter) { row in
@@ -57,11 +67,41 @@ struct Decisions: AsyncParsableCommand {
 
   struct Summary: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Counts, reasons, latency, bytes, predicted against actual cost.")
+      abstract:
+        "Counts, reasons, latency, bytes, predicted against actual cost; printed, and drawn if asked for.",
+      discussion: """
+          tandem-device decisions summary --html log.html   # a page for a browser, for anybody
+          tandem-device decisions summary --svg log.svg     # the same drawings as one picture
+
+        Both need nothing else to be looked at, and hold no word of what was said.
+        """)
     @OptionGroup var log: LogOptions
+    @Option(help: "Draw the log into this file, as a page.")
+    var html: String?
+    @Option(help: "Draw the log into this file, as one picture.")
+    var svg: String?
 
     func run() async throws {
-      try await reporting { print(try log.open().summary(log.filter)) }
+      try await program.reporting {
+        let reader = try log.open()
+        let overview = try reader.overview(
+          log.filter, deadline: try log.options.load().deadlineSeconds)
+        let report = DecisionReport(overview, name: reader.path, selection: log.selection)
+        if let html { try Self.write(report.html, to: html) }
+        if let svg { try Self.write(report.svg, to: svg) }
+        print(overview.summary)
+      }
+    }
+
+    /// Whole or not at all: nobody looks at half a picture.
+    private static func write(_ text: String, to path: String) throws {
+      do {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+      } catch {
+        program.complain("\(path) cannot be written: \(error.localizedDescription)")
+        throw ExitCode(ExitStatus.cannotCreate.rawValue)
+      }
+      FileHandle.standardError.write(Data("drawn in \(path)\n".utf8))
     }
   }
 
@@ -73,7 +113,7 @@ struct Decisions: AsyncParsableCommand {
     var format = "jsonl"
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         guard let format = ExportFormat(rawValue: format) else {
           throw ValidationError("--format must be jsonl or csv, not \"\(format)\"")
         }
@@ -98,7 +138,7 @@ struct Decisions: AsyncParsableCommand {
     var seed: UInt64 = 1
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         let settings = try log.options.load()
         let model = try Model.load(directory: settings.model, parts: .device)
         let calibration = try DeviceRecognizer.calibration(directory: settings.model)

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Basics
+import Commands
 import Conformer
 import FeatureCodec
 import Settings
@@ -8,19 +10,18 @@ struct Describe: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Ask the edge what it serves, and compare with this device.")
 
-  @OptionGroup var options: SettingsOptions
+  @OptionGroup var options: DeviceOptions
 
   func run() async throws {
-    try await reporting {
+    try await program.reporting {
       let settings = try options.load()
       let model = try Model.load(directory: settings.model, parts: .device)
-      guard let link = try EdgeLink(settings: settings, log: makeLogger(settings.logLevel)) else {
+      guard let link = try EdgeLink(settings: settings, log: program.makeLogger(settings.logLevel))
+      else {
         throw ValidationError("no edge: name one with --edge-host")
       }
       let description = try await link.describe()
-      let fingerprint = description.modelFingerprint.map { byte in
-        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-      }.joined()
+      let fingerprint = description.modelFingerprint.hexadecimal
       let same = fingerprint == model.fingerprint
       print("edge           \(link.host):\(link.port), \(description.serverVersion)")
       print("model          \(description.modelName), \(fingerprint.prefix(12))…")

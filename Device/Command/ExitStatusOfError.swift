@@ -6,10 +6,9 @@ import SecureTransport
 import Settings
 import TandemDevice
 
-/// The sysexits code for an error of any room.
+/// The sysexits code for an error of any room; settings' errors bring their own.
 func exitStatus(of error: any Error) -> ExitStatus {
   switch error {
-  case let error as SettingsError: error.exitStatus
   case is UnknownPolicyError: .usage
   case let error as AudioError:
     switch error {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Audio
+import Commands
 import Conformer
 import FeatureCodec
 import Foundation
@@ -35,10 +36,10 @@ struct RecordPackets: AsyncParsableCommand {
   @Option(help: "Where to write the packets, such as NAME.packets; NAME.json is written beside it.")
   var output: String
 
-  @OptionGroup var options: SettingsOptions
+  @OptionGroup var options: DeviceOptions
 
   func run() async throws {
-    try await reporting {
+    try await program.reporting {
       let settings = try options.load()
       let codec = try FeatureCodec.named(codec)
       let edge = try EdgeRecognizer(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Audio
+import Commands
 import DecisionLog
 import Evaluation
 import Foundation
@@ -37,7 +38,7 @@ struct Transcribe: AsyncParsableCommand {
   )
   var pace = FileTranscriber.Pace.fastest
 
-  @OptionGroup var options: SettingsOptions
+  @OptionGroup var options: DeviceOptions
 
   private struct Input {
     var path: String
@@ -45,10 +46,10 @@ struct Transcribe: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reporting {
+    try await program.reporting {
       let settings = try options.load()
       let inputs = try self.inputs()
-      let logger = makeLogger(settings.logLevel)
+      let logger = program.makeLogger(settings.logLevel)
       let recognizer = try DeviceRecognizer(settings: settings, log: logger)
       let log = openLog(settings, logger)
       let printer = TranscriptPrinter(
@@ -79,18 +80,28 @@ struct Transcribe: AsyncParsableCommand {
           }
         } catch let error as AudioError {
           failed += 1
-          complain("\(error)")
+          program.complain("\(error)")
         } catch let error as RecognitionError {
           failed += 1
-          complain("\(input.path): \(error)")
+          program.complain("\(input.path): \(error)")
         }
         bar.update(number + 1)
       }
       printer.end(errors: manifest == nil ? nil : errors)
       await recognizer.close()
       await log?.close()
+      if let memory = recognizer.policy as? any MemoryKeeper {
+        await memory.flush()
+        let losses = memory.losses
+        if losses.count > 0 {
+          program.complain(
+            "what the policy \(memory.name) learnt could not be written \(losses.count) times: "
+              + (losses.latestReason ?? ""))
+        }
+      }
       if let losses = log?.losses, losses.count > 0 {
-        complain("\(losses.count) rows of the decision log were lost: \(losses.latestReason ?? "")")
+        program.complain(
+          "\(losses.count) rows of the decision log were lost: \(losses.latestReason ?? "")")
       }
       if failed > 0 { throw ExitCode(ExitStatus.data.rawValue) }
     }
@@ -106,7 +117,7 @@ struct Transcribe: AsyncParsableCommand {
           metadata: ["count": "\(loss.count)", "why": "\(loss.latestReason ?? "unknown")"])
       }
     } catch {
-      complain("\(error); going on without a decision log")
+      program.complain("\(error); going on without a decision log")
       return nil
     }
   }

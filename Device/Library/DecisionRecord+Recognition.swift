@@ -1,3 +1,4 @@
+import Basics
 import Conformer
 import DecisionLog
 import Foundation
@@ -13,7 +14,7 @@ extension DecisionRecord {
     let server =
       (recognition.serverQueueSeconds ?? 0) + (recognition.serverComputeSeconds ?? 0)
     self.init(
-      id: recognition.id.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined(),
+      id: recognition.id.hexadecimal,
       startTime: startTime, durationSeconds: recognition.utteranceSeconds,
       signalToNoise: recognition.signalToNoise, exits: recognition.exits, link: recognition.link,
       edge: recognition.edge, decisions: recognition.decisions, policy: policy,

@@ -35,8 +35,7 @@ extension DeviceRecognizer {
       lexicon: settings.decodingLexicon.map { try Lexicon(path: $0) }, decoder: .ctc)
     self.init(
       model: model,
-      policy: try settings.makePolicy(
-        calibration: try Self.calibration(directory: settings.model)),
+      policy: try Self.policy(settings, model: model, log: log),
       link: try EdgeLink(settings: settings, log: log),
       configuration: configuration, log: log)
   }

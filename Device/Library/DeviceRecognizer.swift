@@ -1,4 +1,5 @@
 import Audio
+import Basics
 import Conformer
 import FeatureCodec
 import Foundation
@@ -100,7 +101,7 @@ public final class DeviceRecognizer: Sendable {
     self.link = policy is AlwaysLocalPolicy ? nil : link
     shape = ModelShape(model)
     pool = InferencePool(threads: 1, name: "device-inference")
-    modelFingerprint = bytes(hexadecimal: model.fingerprint)
+    modelFingerprint = [UInt8](hexadecimal: model.fingerprint)
   }
 
   deinit { pool.shutDown() }

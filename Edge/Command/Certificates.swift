@@ -24,7 +24,7 @@ struct Certificates: AsyncParsableCommand {
     var overwrite = false
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         let authority = try CertificateAuthority.create(
           inFolder: folder, commonName: name, days: days, overwrite: overwrite)
         print("wrote \(authority.certificatePath) and \(authority.privateKeyPath) (keep it secret)")
@@ -65,7 +65,7 @@ struct Certificates: AsyncParsableCommand {
     var overwrite = false
 
     func run() async throws {
-      try await reporting {
+      try await program.reporting {
         guard let use = CertificateRequest.Use(rawValue: use) else {
           throw ValidationError("--use must be server or device, not \"\(use)\"")
         }

@@ -1,7 +1,6 @@
 import ArgumentParser
+import Commands
 import Foundation
-import Logging
-import SecureTransport
 import ServiceLifecycle
 import Settings
 import TandemEdge
@@ -16,30 +15,15 @@ struct Serve: AsyncParsableCommand {
 
       """ + SettingFlags.help(keys: EdgeSettings.keys))
 
-  @Option(help: "YAML file with settings (Config/edge.yaml documents all of them).")
-  var config: String?
-
-  @Flag(help: "Print the settings in force and where each came from, and stop.")
-  var printConfig = false
+  @OptionGroup var options: SettingsOptions<EdgeSettings>
 
   @Option(help: "Write the bound port into this file once devices can connect.")
   var portFile: String?
 
   func run() async throws {
-    try await reporting {
-      let environment = ProcessInfo.processInfo.environment
-      let path = config ?? environment[EdgeSettings.environmentPrefix + "CONFIG"]
-      let settings = try EdgeSettings(
-        SettingsSources(
-          flags: SettingsContext.flags, environment: environment,
-          file: try path.map { try SettingsFile(path: $0) }))
-      if printConfig {
-        print(settings.resolved.dump(), terminator: "")
-        return
-      }
-      LoggingSystem.bootstrap(StreamLogHandler.standardError)
-      var logger = Logger(label: "tandem-edge")
-      logger.logLevel = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+    try await program.reporting {
+      let settings = try options.load()
+      let logger = program.makeLogger(settings.logLevel)
       let server = try EdgeServer(configuration: .init(settings), log: logger)
       print("listening on \(settings.host):\(server.port)")
       fflush(nil)

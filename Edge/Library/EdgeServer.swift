@@ -1,3 +1,4 @@
+import Basics
 import Conformer
 import Decoding
 import FeatureCodec
@@ -153,17 +154,10 @@ extension EdgeOffer {
     maximumBytes: Int = ProtocolLimits.bytesPerUtterance
   ) {
     self.init(
-      modelFingerprint: bytes(hexadecimal: model.fingerprint), modelName: model.configuration.name,
-      codecFingerprint: bytes(hexadecimal: FeatureCodec.fingerprint),
+      modelFingerprint: [UInt8](hexadecimal: model.fingerprint),
+      modelName: model.configuration.name,
+      codecFingerprint: [UInt8](hexadecimal: FeatureCodec.fingerprint),
       splitLayers: 0...model.blockCount, dimension: model.dimension,
       maximumPackets: maximumPackets, maximumSeconds: maximumSeconds, maximumBytes: maximumBytes)
-  }
-}
-
-/// A fingerprint's bytes from its hexadecimal digits.
-func bytes(hexadecimal text: String) -> [UInt8] {
-  let digits = text.compactMap(\.hexDigitValue)
-  return stride(from: 0, to: digits.count - 1, by: 2).map {
-    UInt8(digits[$0] * 16 + digits[$0 + 1])
   }
 }

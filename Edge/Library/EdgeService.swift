@@ -1,3 +1,4 @@
+import Basics
 import Conformer
 import Decoding
 import FeatureCodec
@@ -286,12 +287,5 @@ private final class Deadline: Sendable {
       let next = min(instant.withLock { $0 }, .now.advanced(by: .seconds(1)))
       try await Task.sleep(until: next)
     }
-  }
-}
-
-extension Duration {
-  /// As a floating-point number of seconds.
-  var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import FeatureCodec
 import TandemProtocol
@@ -240,7 +241,6 @@ public struct UtteranceReception {
   private static func short(_ bytes: some Collection<UInt8>) -> String {
     bytes.isEmpty
       ? "(none)"
-      : bytes.prefix(6).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-        .joined() + "…"
+      : bytes.prefix(6).hexadecimal + "…"
   }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import Foundation
 import Tensors
@@ -50,7 +51,7 @@ public final class Model: Sendable {
     useOneThreadPerMatrixProduct()
     let path = directory + "/model.json"
     let bytes = try Self.read(path, limit: 1 << 20)
-    fingerprint = Self.hexadecimal(SHA256.hash(data: bytes))
+    fingerprint = SHA256.hash(data: bytes).hexadecimal
     do {
       configuration = try JSONDecoder().decode(ModelConfiguration.self, from: bytes)
     } catch {
@@ -128,7 +129,7 @@ public final class Model: Sendable {
   private static func verify(_ bytes: Data, _ file: ModelConfiguration.File, path: String)
     throws(ModelError)
   {
-    let found = hexadecimal(SHA256.hash(data: bytes))
+    let found = SHA256.hash(data: bytes).hexadecimal
     guard found == file.sha256.lowercased() else {
       throw .digestMismatch(path: path, expected: file.sha256, found: found)
     }
@@ -146,11 +147,6 @@ public final class Model: Sendable {
     } catch {
       throw .unreadable(path: path, reason: "\(error.localizedDescription)")
     }
-  }
-
-  static func hexadecimal(_ digest: SHA256.Digest) -> String {
-    let digits = Array("0123456789abcdef")
-    return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
 
   private static func explain(_ error: any Error) -> String {

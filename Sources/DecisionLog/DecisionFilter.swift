@@ -25,7 +25,14 @@ public struct DecisionFilter: Hashable, Sendable {
   }
 
   /// A query for the matching rows in the order of writing.
-  var query: (sql: String, arguments: StatementArguments) {
+  var query: (sql: String, arguments: StatementArguments) { query(columns: "*", isOrdered: true) }
+
+  /// A query for some columns of the matching rows; in any order unless `isOrdered`, so that an index which holds all of
+  /// them can be read instead of the rows.
+  func query(columns: String, isOrdered: Bool = false) -> (
+    sql: String, arguments: StatementArguments
+  ) {
+    let order = isOrdered ? " ORDER BY sequence" : ""
     var conditions: [String] = []
     var arguments = StatementArguments()
     func add(_ condition: String, _ value: some DatabaseValueConvertible) {
@@ -38,12 +45,13 @@ public struct DecisionFilter: Hashable, Sendable {
     if let policy { add("policy = ?", policy) }
     let condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
     guard let limit else {
-      return ("SELECT * FROM utterance\(condition) ORDER BY sequence", arguments)
+      return ("SELECT \(columns) FROM utterance\(condition)\(order)", arguments)
     }
     arguments += [max(limit, 0)]
     return (
-      "SELECT * FROM (SELECT * FROM utterance\(condition) ORDER BY sequence DESC LIMIT ?) "
-        + "ORDER BY sequence", arguments
+      "SELECT \(columns) FROM utterance WHERE sequence IN "
+        + "(SELECT sequence FROM utterance\(condition) ORDER BY sequence DESC LIMIT ?)\(order)",
+      arguments
     )
   }
 }

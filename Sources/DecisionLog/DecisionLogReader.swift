@@ -59,9 +59,37 @@ public final class DecisionLogReader: Sendable {
   public func summary(_ filter: DecisionFilter = DecisionFilter()) throws(DecisionLogError)
     -> DecisionSummary
   {
-    var summary = DecisionSummary.Builder()
-    try forEach(filter) { summary.add($0) }
-    return summary.finish()
+    try overview(filter).summary
+  }
+
+  /// The summary, and how it all went over time. Reads the matching rows twice, one at a time: memory does not grow
+  /// with the log.
+  /// - Parameter deadline: seconds within which answers were due; nil counts no answer as late.
+  /// - Throws: `DecisionLogError.unreadable`.
+  public func overview(
+    _ filter: DecisionFilter = DecisionFilter(), deadline: Double? = nil
+  ) throws(DecisionLogError) -> DecisionOverview {
+    do {
+      // One transaction: rows that are written meanwhile are in neither pass.
+      return try queue.read { database in
+        var span = TimeSpan()
+        let times = filter.query(columns: "startTime")
+        let cursor = try Row.fetchCursor(database, sql: times.sql, arguments: times.arguments)
+        while let row = try cursor.next() { span.add(try SummaryRow.number(row, 0)) }
+        var summary = SummaryBuilder()
+        var timeline = DecisionTimeline(span, deadline: deadline)
+        let query = filter.query(columns: SummaryRow.columns)
+        let rows = try Row.fetchCursor(database, sql: query.sql, arguments: query.arguments)
+        while let row = try rows.next() {
+          let row = try SummaryRow(row)
+          summary.add(row)
+          timeline.add(row)
+        }
+        return DecisionOverview(summary: summary.finish(), timeline: timeline)
+      }
+    } catch {
+      throw .named(error, path: path, reading: true)
+    }
   }
 
   /// The matching rows as text, one a line. For long logs see `export(_:as:to:)`.

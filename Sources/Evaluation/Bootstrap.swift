@@ -1,3 +1,5 @@
+import Simulation
+
 /// Percentile bootstrap over utterances (Bisani and Ney 2004): how far a word error rate would move with
 /// another draw of utterances like these.
 public enum Bootstrap {
@@ -8,7 +10,7 @@ public enum Bootstrap {
     _ errors: [WordErrors], samples: Int = 1_000, seed: UInt64 = 1
   ) -> (low: Double, high: Double)? {
     guard errors.contains(where: { $0.words > 0 }) else { return nil }
-    var generator = SplitMix64(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var rates: [Double] = []
     rates.reserveCapacity(samples)
     for _ in 0..<samples {
@@ -53,17 +55,5 @@ public enum Bootstrap {
     return (
       sorted[sorted.count * 25 / 1_000], sorted[min(sorted.count - 1, sorted.count * 975 / 1_000)]
     )
-  }
-}
-
-/// A small generator with a seed (Steele et al. 2014), so that results can be made again.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -52,6 +52,8 @@ public struct DeviceSettings: Sendable {
   /// nil: no log.
   public var decisionLog: String?
   public var storeTranscripts: Bool
+  /// Folder in which policies that learn keep what they remember; nil: nowhere.
+  public var policyMemory: String?
   public var maximumUtteranceSeconds: Double
   /// Seconds of silence that end an utterance.
   public var endSilenceSeconds: Double
@@ -108,6 +110,7 @@ public struct DeviceSettings: Sendable {
     hedge = resolved.boolean("hedge")
     decisionLog = resolved.optional("decisionLog.path")
     storeTranscripts = resolved.boolean("decisionLog.storeTranscripts")
+    policyMemory = resolved.optional("policyMemory")
     maximumUtteranceSeconds = resolved.number("utterance.maximumSeconds")
     endSilenceSeconds = resolved.number("utterance.endSilenceSeconds")
     speechAboveNoiseDecibels = resolved.number("utterance.speechAboveNoiseDecibels")

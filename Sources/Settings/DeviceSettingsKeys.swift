@@ -134,6 +134,10 @@ extension DeviceSettings {
         "decisionLog.storeTranscripts", .boolean, default: .boolean(false),
         "Whether transcripts are stored in the log. Off, no word of what was said is in it."),
       SettingKey(
+        "policyMemory", .string, default: .string("policy-memory"),
+        "Folder in which budget and bandit keep what they have spent and learnt from one run to the next, "
+          + "one file each. Empty: every run starts afresh, with a whole day's budget."),
+      SettingKey(
         "utterance.maximumSeconds", .number(1...60), default: .number(30),
         "Longer speech is cut into utterances of at most this many seconds."),
       SettingKey(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Conformer
 import Decoding
 import Evaluation
@@ -96,17 +97,10 @@ func pad(_ text: String, _ width: Int) -> String {
   text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
 }
 
-/// Runs a command's body; what went wrong goes to standard error, with sysexits' EX_DATAERR.
-func reporting(_ body: () throws -> Void) throws {
-  do {
-    try body()
-  } catch let error as ExitCode {
-    throw error
-  } catch {
-    FileHandle.standardError.write(Data("tandem-evaluate: \(error)\n".utf8))
-    throw ExitCode(65)
-  }
-}
+/// Whatever goes wrong is said to be the data's fault: sysexits' EX_DATAERR.
+private let program = Program(name: "tandem-evaluate") { _ in .data }
+
+func reporting(_ body: () throws -> Void) throws { try program.reportingSynchronously(body) }
 
 struct WordErrorRateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

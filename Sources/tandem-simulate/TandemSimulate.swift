@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Simulation
 
@@ -16,14 +17,7 @@ struct TandemSimulate: ParsableCommand {
     subcommands: [Fleet.self, FitLinks.self])
 }
 
-/// Runs a command's body; what went wrong goes to standard error, with sysexits' EX_DATAERR.
-func reporting(_ body: () throws -> Void) throws {
-  do {
-    try body()
-  } catch let error as ExitCode {
-    throw error
-  } catch {
-    FileHandle.standardError.write(Data("tandem-simulate: \(error)\n".utf8))
-    throw ExitCode(65)
-  }
-}
+/// Whatever goes wrong is said to be the data's fault: sysexits' EX_DATAERR.
+private let program = Program(name: "tandem-simulate") { _ in .data }
+
+func reporting(_ body: () throws -> Void) throws { try program.reportingSynchronously(body) }

@@ -70,24 +70,4 @@ import Testing
     }
     for name in PolicyRegistry.names { #expect(html.contains(name)) }
   }
-
-  @Test func percentilesAreWithinTheirClasses() {
-    var histogram = LatencyHistogram()
-    for index in 1...10_000 { histogram.add(Double(index) / 1_000) }
-    for (share, truth) in [(0.5, 5.0), (0.95, 9.5), (0.99, 9.9)] {
-      let value = histogram.percentile(share) ?? 0
-      #expect(value >= truth && value <= truth * 1.024)
-    }
-    #expect(histogram.cumulative.last?.share == 1)
-    #expect(LatencyHistogram().percentile(0.5) == nil)
-  }
-
-  @Test func numbersAreShort() {
-    #expect(HTMLText.number(0.012345) == "0.0123")
-    #expect(HTMLText.number(1234.5) == "1234" || HTMLText.number(1234.5) == "1235")
-    #expect(HTMLText.number(2) == "2")
-    #expect(HTMLText.number(.infinity) == "–")
-    #expect(Plot.ticks(0...1, count: 5).count == 6)
-    #expect(Plot.short(3.04) == "3" && Plot.short(-0.26) == "-0.3")
-  }
 }

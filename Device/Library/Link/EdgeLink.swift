@@ -1,3 +1,4 @@
+import Basics
 import Conformer
 import FeatureCodec
 import Foundation
@@ -325,20 +326,5 @@ extension Tandem_V1_RefusalReason {
       if letter.isUppercase { word += "-" }
       word += letter.lowercased()
     }
-  }
-}
-
-extension Duration {
-  /// As a floating-point number of seconds.
-  var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
-  }
-}
-
-/// A fingerprint's bytes from its hexadecimal digits.
-func bytes(hexadecimal text: String) -> [UInt8] {
-  let digits = text.compactMap(\.hexDigitValue)
-  return stride(from: 0, to: digits.count - 1, by: 2).map {
-    UInt8(digits[$0] * 16 + digits[$0 + 1])
   }
 }

@@ -1,3 +1,4 @@
+import Basics
 import Conformer
 import FeatureCodec
 import TandemProtocol
@@ -51,7 +52,7 @@ public struct OffloadRequest: Sendable {
         splitLayer: splitLayer, codec: codec, dimension: model.dimension,
         framesPerPacket: Packetiser.framesPerPacket(
           duration: packetDuration, framesPerSecond: model.framesPerSecond),
-        modelFingerprint: bytes(hexadecimal: model.fingerprint),
+        modelFingerprint: [UInt8](hexadecimal: model.fingerprint),
         utteranceID: utteranceID
           ?? (0..<ProtocolLimits.utteranceIDBytes).map { _ in .random(in: 0...255) },
         deadline: deadline), features: features)

@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import FeatureCodec
 import Foundation
@@ -70,5 +71,5 @@ struct PacketStream: Sendable {
     UInt32(max(1, min(seconds * 1_000, Double(ProtocolLimits.deadlineMilliseconds))))
   }
 
-  private static let codecFingerprint = Data(bytes(hexadecimal: FeatureCodec.fingerprint))
+  private static let codecFingerprint = Data([UInt8](hexadecimal: FeatureCodec.fingerprint))
 }

@@ -1,3 +1,4 @@
+import Basics
 import FeatureCodec
 import Foundation
 import SwiftProtobuf
@@ -48,9 +49,7 @@ public struct RecordedUtterance: Sendable {
     self.packets = packets
     expectation = Expectation(
       transcript: transcript,
-      modelFingerprint: request.modelFingerprint.map { byte in
-        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-      }.joined(),
+      modelFingerprint: request.modelFingerprint.hexadecimal,
       codecFingerprint: FeatureCodec.fingerprint, splitLayer: request.splitLayer,
       codec: request.codec.name)
   }

@@ -18,7 +18,7 @@ public struct BudgetLedger: Hashable, Codable, Sendable {
     var time: Double
   }
 
-  public let budget: Budget
+  public private(set) var budget: Budget
   /// Spent on the current day, in megabytes or joules.
   public private(set) var spent = 0.0
   /// Utterances that spent more than they had reserved. Not 0: somebody ignores the limit.
@@ -30,6 +30,14 @@ public struct BudgetLedger: Hashable, Codable, Sendable {
 
   public init(_ budget: Budget) {
     self.budget = budget
+  }
+
+  /// The same spending under another budget; nothing is spent of one that counts something else.
+  public func with(_ budget: Budget) -> BudgetLedger {
+    guard budget.resource == self.budget.resource else { return BudgetLedger(budget) }
+    var ledger = self
+    ledger.budget = budget
+    return ledger
   }
 
   /// What can still be reserved at `time`.

@@ -35,14 +35,15 @@ public final class BudgetPolicy: LearningPolicy {
   private let seed: UInt64
   private let memory: Mutex<State>
 
-  /// - Parameter state: from an earlier run with the same budget; nil starts afresh.
+  /// - Parameter state: from an earlier run; what it has spent stays spent if the budget is another one. nil starts
+  ///   afresh.
   public init(_ settings: PolicySettings, state: State? = nil) {
     plan = ExpectedCostPlan(settings)
     choice = settings.dampedChoice
     seed = settings.seed
     let budget = settings.budget ?? Budget(resource: .megabytes, perDay: 0)
     var initial = state ?? State(ledger: BudgetLedger(budget), meanUse: nil, meanGain: nil)
-    if initial.ledger.budget != budget { initial.ledger = BudgetLedger(budget) }
+    if initial.ledger.budget != budget { initial.ledger = initial.ledger.with(budget) }
     memory = Mutex(initial)
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Offload
+import Plotting
 
 /// A comparison as one page that needs nothing else: tables and plots, for someone who has read nothing before.
 struct HTMLReport {
@@ -15,56 +16,16 @@ struct HTMLReport {
   }
 
   var text: String {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>\(HTMLText.escape(comparison.scenario.name)) – Tandem simulation</title>
-    <style>
-    \(Self.style)
-    </style>
-    </head>
-    <body>
-    <main>
-    \(head)
-    \(summary)
-    \(table)
-    \(plots)
-    \(regrets)
-    \(notes)
-    </main>
-    </body>
-    </html>
-
-    """
+    HTMLPage(
+      title: "\(comparison.scenario.name) – Tandem simulation", style: Self.style,
+      body: [head, summary, table, plots, regrets, notes].joined(separator: "\n")
+    ).text
   }
 
   private static let style = """
-    :root { --ink: #1c2430; --dim: #5b6675; --line: #dfe4ea; --paper: #ffffff; --soft: #f5f7fa; }
-    body { margin: 0; background: var(--soft); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-    main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 60px; background: var(--paper); }
-    h1 { font-size: 1.6rem; margin: 0 0 4px; }
-    h2 { font-size: 1.2rem; margin: 36px 0 6px; }
-    p { margin: 6px 0 10px; max-width: 76ch; }
-    .dim { color: var(--dim); }
-    .scroll { overflow-x: auto; }
-    table { border-collapse: collapse; font-size: 0.86rem; width: 100%; }
-    th, td { padding: 5px 8px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-    th { vertical-align: bottom; font-weight: 600; white-space: normal; }
     th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
     tr.policy td { background: #eef5ff; }
     tr.oracle td { background: #f3f8ee; }
-    figure { margin: 10px 0 22px; display: flex; gap: 14px; align-items: flex-start; flex-wrap: wrap; }
-    figure > svg { flex: 1 1 560px; min-width: 0; max-width: 720px; height: auto; }
-    .grid { stroke: var(--line); stroke-width: 1; }
-    .tick { font-size: 11px; fill: var(--dim); }
-    .axis { font-size: 12px; fill: var(--ink); }
-    .legend { list-style: none; margin: 8px 0 0; padding: 0; font-size: 0.82rem; flex: 0 1 240px; }
-    .legend li { display: flex; gap: 8px; align-items: center; }
-    .key { width: 26px; height: 8px; flex: none; }
-    .mark { font-size: 11px; fill: var(--ink); }
     """
 
   // MARK: - Words
@@ -340,16 +301,15 @@ struct HTMLReport {
     let errors = reports.map(\.wordErrorRate)
     let low = (errors.min() ?? 0) * 0.9
     let top = max((errors.max() ?? 1) * 1.08, low + 1e-6)
-    var frame = Plot(
+    let plot = Plot(
       title: "Word error rate against \(label)", xLabel: label, yLabel: "word error rate",
       xRange: 0...high, yRange: low...top, series: [], width: width, height: height
-    ).svg
-    frame = String(frame.dropLast("</svg>\n".count))
+    )
+    var frame = String(plot.svg.dropLast("</svg>\n".count))
     var legend = "<ul class=\"legend\">"
     var marks: [(x: Double, y: Double, number: Int)] = []
     for (number, report) in reports.enumerated() {
-      let x = 62 + value(report) / high * (width - 76)
-      let y = height - 44 - (report.wordErrorRate - low) / (top - low) * (height - 58)
+      let (x, y) = plot.place(value(report), report.wordErrorRate)
       let color =
         switch report.kind {
         case .policy: "#1f6fd1"

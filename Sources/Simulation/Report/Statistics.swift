@@ -1,4 +1,5 @@
 import Offload
+import Plotting
 
 /// Sums over a run, in memory that does not grow with the number of utterances.
 struct Statistics: Sendable {

@@ -1,3 +1,5 @@
+import Plotting
+
 /// What one strategy made of a scenario: one JSON object a strategy. Holds nothing that depends on the machine
 /// or its clock.
 public struct StrategyReport: Codable, Sendable, Hashable {

@@ -1,4 +1,5 @@
 import Foundation
+import Plotting
 
 extension RateModel {
   /// The model as a scenario's `link.fallback`; probabilities in thousandths, with rows that sum to 1.

@@ -1,8 +1,8 @@
 import Foundation
 
 /// Text for a page.
-enum HTMLText {
-  static func escape(_ text: String) -> String {
+public enum HTMLText {
+  public static func escape(_ text: String) -> String {
     text.replacingOccurrences(of: "&", with: "&amp;")
       .replacingOccurrences(of: "<", with: "&lt;")
       .replacingOccurrences(of: ">", with: "&gt;")
@@ -10,7 +10,7 @@ enum HTMLText {
   }
 
   /// So many significant digits, without an exponent and without zeros at the end.
-  static func number(_ value: Double, digits: Int = 3) -> String {
+  public static func number(_ value: Double, digits: Int = 3) -> String {
     guard value.isFinite else { return "–" }
     guard value != 0 else { return "0" }
     let magnitude = Int(log10(abs(value)).rounded(.down))
@@ -23,5 +23,5 @@ enum HTMLText {
     return text == "-0" ? "0" : text
   }
 
-  static func percent(_ share: Double) -> String { number(share * 100) + " %" }
+  public static func percent(_ share: Double) -> String { number(share * 100) + " %" }
 }

@@ -2,4 +2,9 @@
 public struct CumulativePoint: Codable, Sendable, Hashable {
   public var seconds: Double
   public var share: Double
+
+  public init(seconds: Double, share: Double) {
+    self.seconds = seconds
+    self.share = share
+  }
 }
