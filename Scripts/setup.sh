@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that Tandem builds and demonstrates with; says nothing when all are there.
 set -eu
-packages="libopenblas-dev libsndfile1-dev libsamplerate0-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config openssl
+packages="libopenblas-dev libsndfile1-dev libopus-dev libsamplerate0-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config openssl
   pocketsphinx-testdata asterisk-core-sounds-en asterisk-core-sounds-en-wav"
 missing=
 for package in $packages; do

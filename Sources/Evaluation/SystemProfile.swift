@@ -6,16 +6,22 @@ import Offload
 import Simulation
 import TandemDevice
 
-/// `tandem-evaluate profile`: what the real system does with every utterance of a manifest, at every exit
-/// and through every split layer and codec: the simulator's ground truth.
+/// `tandem-evaluate profile`: what the real system does with every utterance of a manifest, at every exit,
+/// through every split layer and codec, and with Opus to a server that has the whole model: the simulator's
+/// ground truth.
 ///
-/// Opus to a full server, which issue 10 names as a baseline, is not profiled yet: `baselines` is empty.
+/// Every lossy (split layer, codec) is encoded, decoded and recognised. A lossless codec's transcript is the
+/// unsplit one's wherever the split lies (`SplitTests` and `tandem-evaluate split --codec lossless` hold the code to that),
+/// so it is made once an utterance.
 public struct SystemProfile: Sendable {
   public let profile: Profile
 
-  /// - Parameter name: of the data, kept in the header with the model's fingerprint.
+  /// - Parameters:
+  ///   - name: of the data, kept in the header with the model's fingerprint.
+  ///   - channels: how a client without a model sends audio.
   public init(
-    manifest: Manifest, name: String, paths: Paths, limit: Int? = nil, threads: Int,
+    manifest: Manifest, name: String, paths: Paths, limit: Int? = nil,
+    channels: [OpusChannel] = OpusChannel.baselines, threads: Int,
     progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let model = paths.model
@@ -36,31 +42,38 @@ public struct SystemProfile: Sendable {
             exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
             frameEntropy: result.frameEntropy, sentencePosterior: result.sentencePosterior,
             tokenCount: result.hypothesis.tokens.count, frameCount: result.frames),
-          wordErrors: errors(result.hypothesis.text))
+          wordErrors: errors(result.hypothesis.text), transcript: result.hypothesis.text)
       }
-      var edge: [ProfiledUtterance.Edge] = []
-      for layer in layers {
-        for codec in FeatureCodec.table {
-          let hypothesis = try paths.edge(encoder, splitLayer: layer, codec: codec)
-          edge.append(
-            ProfiledUtterance.Edge(
-              splitLayer: layer, codec: codec.index,
-              bytes: encoder.frameCount(at: layer)
-                * codec.bytesPerFrame(dimension: model.dimension),
-              wordErrors: errors(hypothesis.text)))
+      let whole = try paths.unsplit(encoder).text
+      let edge = try layers.flatMap { layer in
+        try FeatureCodec.table.map { codec in
+          let text =
+            codec.isLossless
+            ? whole : try paths.edge(encoder, splitLayer: layer, codec: codec).text
+          return ProfiledUtterance.Edge(
+            splitLayer: layer, codec: codec.index,
+            bytes: encoder.frameCount(at: layer) * codec.bytesPerFrame(dimension: model.dimension),
+            wordErrors: errors(text), transcript: text)
         }
+      }
+      let baselines = try channels.map { channel in
+        let received = try channel.send(samples)
+        let text = try paths.unsplit(paths.encode(received.samples)).text
+        return ProfiledUtterance.Baseline(
+          name: channel.name, bytes: received.bytes, wordErrors: errors(text), transcript: text)
       }
       return ProfiledUtterance(
         id: item.name, seconds: Double(samples.count) / Double(AudioReader.sampleRate),
         referenceWords: item.text.split(separator: " ").count,
-        signalToNoise: SignalToNoise.estimate(samples), exits: exits, edge: edge)
+        signalToNoise: SignalToNoise.estimate(samples), exits: exits, edge: edge,
+        baselines: baselines)
     }
     profile = try Profile(
       header: ProfileHeader(
         source:
           "\(model.configuration.name) \(model.fingerprint), \(paths.edge.decoderName), \(name)",
         shape: ModelShape(model), dimension: model.dimension, splitLayers: layers,
-        codecs: FeatureCodec.table.map(\.index)),
+        codecs: FeatureCodec.table.map(\.index), baselines: channels.map(\.name)),
       utterances: utterances)
   }
 }

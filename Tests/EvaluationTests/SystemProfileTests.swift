@@ -1,3 +1,4 @@
+import Audio
 import FeatureCodec
 import Foundation
 import Simulation
@@ -54,8 +55,31 @@ struct SystemProfileTests {
       let lossless = Set(utterance.edge.filter { $0.codec == 0 }.map(\.wordErrors))
       #expect(lossless.count == 1)
       #expect(utterance.edge.allSatisfy { $0.bytes > 0 })
+      // Made once for the lossless codec; here it is checked against the split itself.
+      let samples = try AudioReader.readAll(path: recordings[number])
+      let encoder = paths.encode(samples)
+      for result in utterance.edge {
+        let text = try paths.edge(
+          encoder, splitLayer: result.splitLayer, codec: .at(result.codec)
+        ).text
+        #expect(result.transcript == text)
+      }
+      for (exit, result) in utterance.exits.enumerated() {
+        #expect(result.transcript == paths.exit(exit + 1, of: encoder).hypothesis.text)
+      }
+      for (channel, result) in zip(OpusChannel.baselines, utterance.baselines) {
+        let received = try channel.send(samples)
+        #expect(result.name == channel.name && result.bytes == received.bytes)
+        #expect(
+          result.transcript == (try paths.unsplit(paths.encode(received.samples)).text))
+      }
     }
     let again = try Profile(jsonLines: profile.jsonLines(), path: "memory")
     #expect(again == profile)
+    // A simulation needs no transcripts, and has none in memory.
+    let lean = try Profile(
+      jsonLines: profile.jsonLines(), path: "memory", keepsTranscripts: false)
+    #expect(lean.utterances.allSatisfy { $0.edge.allSatisfy { $0.transcript == nil } })
+    #expect(lean.utterances.map(\.edge.count) == profile.utterances.map(\.edge.count))
   }
 }

@@ -25,21 +25,24 @@ public struct Profile: Sendable, Hashable {
   }
 
   /// Reads a file.
+  /// - Parameter keepsTranscripts: false saves the memory of what no simulation needs.
   /// - Throws: `ProfileError`.
-  public init(path: String) throws(ProfileError) {
+  public init(path: String, keepsTranscripts: Bool = false) throws(ProfileError) {
     guard FileManager.default.fileExists(atPath: path) else {
       throw .unreadable(path: path, reason: "there is no such file")
     }
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadable(path: path, reason: "it is a folder or not readable by this user")
     }
-    try self.init(jsonLines: data, path: path)
+    try self.init(jsonLines: data, path: path, keepsTranscripts: keepsTranscripts)
   }
 
   /// Reads JSON lines from memory.
   /// - Parameter path: the file's name, for errors.
   /// - Throws: `ProfileError`.
-  public init(jsonLines data: Data, path: String) throws(ProfileError) {
+  public init(jsonLines data: Data, path: String, keepsTranscripts: Bool = true)
+    throws(ProfileError)
+  {
     struct Version: Decodable { var tandemProfile: Int }
     let decoder = JSONDecoder()
     var header: ProfileHeader?
@@ -62,7 +65,8 @@ public struct Profile: Sendable, Hashable {
         continue
       }
       do {
-        utterances.append(try decoder.decode(ProfiledUtterance.self, from: Data(line)))
+        let utterance = try decoder.decode(ProfiledUtterance.self, from: Data(line))
+        utterances.append(keepsTranscripts ? utterance : utterance.withoutTranscripts)
         lines.append(index + 1)
       } catch {
         throw .malformedLine(path: path, line: index + 1, reason: Self.explain(error))
