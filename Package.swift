@@ -202,7 +202,8 @@ let package = Package(
       name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
       swiftSettings: swift6),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Audio", "Evaluation", "FeatureCodec", "Simulation"],
+      name: "EvaluationTests",
+      dependencies: ["Audio", "Conformer", "Evaluation", "FeatureCodec", "Simulation"],
       swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",

@@ -31,17 +31,14 @@ public struct SystemProfile: Sendable {
       index -> ProfiledUtterance in
       let item = items[index]
       let samples = try AudioReader.readAll(path: item.path)
-      let encoder = paths.encode(samples)
+      let (encoder, prefixes) = Self.encode(samples, paths: paths)
       func errors(_ text: String) -> Int {
         WordErrors(reference: item.text, hypothesis: text).errors
       }
       let exits = (1...model.exitCount).map { number in
         let result = paths.exit(number, of: encoder)
         return ProfiledUtterance.Exit(
-          evidence: ExitEvidence(
-            exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
-            frameEntropy: result.frameEntropy, sentencePosterior: result.sentencePosterior,
-            tokenCount: result.hypothesis.tokens.count, frameCount: result.frames),
+          evidence: Self.evidence(result, exit: number, model),
           wordErrors: errors(result.hypothesis.text), transcript: result.hypothesis.text)
       }
       let whole = try paths.unsplit(encoder).text
@@ -66,14 +63,53 @@ public struct SystemProfile: Sendable {
         id: item.name, seconds: Double(samples.count) / Double(AudioReader.sampleRate),
         referenceWords: item.text.split(separator: " ").count,
         signalToNoise: SignalToNoise.estimate(samples), exits: exits, edge: edge,
-        baselines: baselines)
+        baselines: baselines, prefixes: prefixes)
     }
     profile = try Profile(
       header: ProfileHeader(
         source:
           "\(model.configuration.name) \(model.fingerprint), \(paths.edge.decoderName), \(name)",
         shape: ModelShape(model), dimension: model.dimension, splitLayers: layers,
-        codecs: FeatureCodec.table.map(\.index), baselines: channels.map(\.name)),
+        codecs: FeatureCodec.table.map(\.index), baselines: channels.map(\.name),
+        prefixSeconds: Double(Self.prefixMilliseconds) / 1_000,
+        chunkFrames: model.configuration.encoder.chunkFrames),
       utterances: utterances)
+  }
+
+  /// How often a device looks at what its exits say while the user speaks.
+  public static let prefixMilliseconds = 320
+
+  /// The whole first pass, fed as a microphone feeds it, and what the exits said on the way. How audio is cut
+  /// changes no result (`SplitTests`).
+  private static func encode(
+    _ samples: [Float], paths: Paths
+  ) -> (UtteranceEncoder, [ProfiledUtterance.Prefix]) {
+    let model = paths.model
+    let encoder = UtteranceEncoder(model: model, depth: model.blockCount)
+    let size = prefixMilliseconds * AudioReader.sampleRate / 1_000
+    var prefixes: [ProfiledUtterance.Prefix] = []
+    for start in stride(from: 0, to: samples.count, by: size) {
+      let end = min(start + size, samples.count)
+      encoder.append(samples: samples[start..<end])
+      guard end < samples.count else { break }
+      let exits = (1...model.exitCount).map {
+        evidence(paths.exit($0, of: encoder), exit: $0, model)
+      }
+      prefixes.append(
+        .init(
+          seconds: Double(end) / Double(AudioReader.sampleRate),
+          exits: exits.filter { $0.frameCount > 0 }))
+    }
+    encoder.finish()
+    return (encoder, prefixes)
+  }
+
+  private static func evidence(
+    _ result: CTCSearch.Result, exit number: Int, _ model: Model
+  ) -> ExitEvidence {
+    ExitEvidence(
+      exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
+      frameEntropy: result.frameEntropy, sentencePosterior: result.sentencePosterior,
+      tokenCount: result.hypothesis.tokens.count, frameCount: result.frames)
   }
 }

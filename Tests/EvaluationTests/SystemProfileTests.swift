@@ -1,4 +1,5 @@
 import Audio
+import Conformer
 import FeatureCodec
 import Foundation
 import Simulation
@@ -73,6 +74,22 @@ struct SystemProfileTests {
         #expect(
           result.transcript == (try paths.unsplit(paths.encode(received.samples)).text))
       }
+    }
+    // What exits said on the way is what an encoder says that has heard no more.
+    for (number, utterance) in profile.utterances.enumerated() {
+      let samples = try AudioReader.readAll(path: recordings[number])
+      let prefixes = try #require(utterance.prefixes)
+      #expect(prefixes.count == [2, 4][number])
+      for prefix in prefixes {
+        let encoder = UtteranceEncoder(model: paths.model, depth: paths.model.blockCount)
+        encoder.append(samples: samples[..<Int(prefix.seconds * 16_000)])
+        for exit in prefix.exits {
+          let result = paths.exit(exit.exit, of: encoder)
+          #expect(result.frames == exit.frameCount)
+          #expect(abs(result.sentencePosterior - exit.sentencePosterior) < 1e-9)
+        }
+      }
+      #expect(prefixes.last?.exits.count == paths.model.exitCount)
     }
     let again = try Profile(jsonLines: profile.jsonLines(), path: "memory")
     #expect(again == profile)

@@ -152,6 +152,8 @@ public struct Profile: Sendable, Hashable {
   private static func flaw(_ header: ProfileHeader) -> String? {
     if header.shape.exits.isEmpty { return "the shape has no exits" }
     if header.shape.framesPerSecond <= 0 { return "framesPerSecond is not positive" }
+    if let step = header.prefixSeconds, !(step > 0.01) { return "prefixSeconds is not positive" }
+    if let frames = header.chunkFrames, frames < 1 { return "chunkFrames is not positive" }
     if header.dimension < 1 { return "the dimension is not positive" }
     if header.splitLayers.isEmpty || header.codecs.isEmpty {
       return "splitLayers or codecs are empty"
@@ -192,6 +194,17 @@ public struct Profile: Sendable, Hashable {
     guard utterance.baselines.map(\.name) == header.baselines,
       utterance.baselines.allSatisfy({ $0.bytes > 0 && $0.wordErrors >= 0 })
     else { return "its baselines are not those of the header" }
+    if let step = header.prefixSeconds {
+      let expected = max(0, Int((utterance.seconds / step - 1e-9).rounded(.up)) - 1)
+      guard let prefixes = utterance.prefixes, prefixes.count == expected else {
+        return "it has \(utterance.prefixes?.count ?? 0) prefixes, its length asks for \(expected)"
+      }
+      for prefix in prefixes {
+        guard prefix.exits.isEmpty || prefix.exits.map(\.exit) == header.shape.exits.map(\.exit),
+          prefix.exits.allSatisfy(\.frameEntropy.isFinite)
+        else { return "a prefix's exits are not those of the shape" }
+      }
+    }
     return nil
   }
 

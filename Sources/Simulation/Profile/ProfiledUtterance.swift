@@ -17,6 +17,19 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
     }
   }
 
+  /// What the exits said while the user was still speaking.
+  public struct Prefix: Codable, Sendable, Hashable {
+    /// Seconds of speech heard.
+    public var seconds: Double
+    /// Of every exit, over the whole chunks that were computed by then: none if there was no chunk yet.
+    public var exits: [ExitEvidence]
+
+    public init(seconds: Double, exits: [ExitEvidence]) {
+      self.seconds = seconds
+      self.exits = exits
+    }
+  }
+
   /// What the edge path gives for one split layer and codec.
   public struct Edge: Codable, Sendable, Hashable {
     public var splitLayer: Int
@@ -73,10 +86,13 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
   public var edge: [Edge]
   /// One a name of the header's `baselines`.
   public var baselines: [Baseline]
+  /// One every `ProfileHeader.prefixSeconds` of speech, the whole utterance not among them; nil in profiles that
+  /// were made without.
+  public var prefixes: [Prefix]?
 
   public init(
     id: String, seconds: Double, referenceWords: Int, signalToNoise: Double? = nil, exits: [Exit],
-    edge: [Edge], baselines: [Baseline] = []
+    edge: [Edge], baselines: [Baseline] = [], prefixes: [Prefix]? = nil
   ) {
     self.id = id
     self.seconds = seconds
@@ -85,6 +101,7 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
     self.exits = exits
     self.edge = edge
     self.baselines = baselines
+    self.prefixes = prefixes
   }
 
   /// The same without any transcript.
