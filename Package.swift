@@ -121,8 +121,8 @@ let package = Package(
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Conformer", "Decoding", "FeatureCodec", "Inference", "SecureTransport", "TandemProtocol",
-        "Settings", crypto, grpc, logging,
+        "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "SecureTransport",
+        "TandemProtocol", "Settings", crypto, grpc, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),

@@ -5,6 +5,7 @@ import Foundation
 import GRPCCore
 import Inference
 import Logging
+import Offload
 import Synchronization
 import TandemProtocol
 

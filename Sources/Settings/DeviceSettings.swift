@@ -14,6 +14,8 @@ public struct DeviceSettings: Sendable {
   public var edgeServerName: String?
   /// Seconds to wait for a connection.
   public var connectSeconds: Double
+  /// Seconds after which what the edge said of its wait counts half.
+  public var waitHalfLifeSeconds: Double
   public var certificates: CertificateSettings
   /// A name in `PolicyRegistry`.
   public var policy: String
@@ -26,6 +28,10 @@ public struct DeviceSettings: Sendable {
   public var budget: Budget
   /// How `bandit` learns.
   public var bandit: BanditSettings
+  /// How near ties are drawn.
+  public var damping: DampedChoice.Preset
+  /// When features leave while the user still speaks.
+  public var speculation: SpeculationSettings
   /// Seed of what policies leave to chance.
   public var randomSeed: UInt64
   /// Where `always-edge` splits; nil: at the lowest layer.
@@ -64,6 +70,7 @@ public struct DeviceSettings: Sendable {
     edgePort = resolved.integer("edge.port")
     edgeServerName = resolved.optional("edge.serverName")
     connectSeconds = resolved.number("edge.connectSeconds")
+    waitHalfLifeSeconds = resolved.number("edge.waitHalfLifeSeconds")
     certificates = CertificateSettings(resolved)
     policy = resolved.string("policy")
     criterion =
@@ -78,6 +85,10 @@ public struct DeviceSettings: Sendable {
       exploration: resolved.number("bandit.exploration"),
       memory: resolved.number("bandit.memoryUtterances"),
       optimism: resolved.number("bandit.optimism"))
+    damping = DampedChoice.Preset(rawValue: resolved.string("damping")) ?? .alone
+    speculation = SpeculationSettings(
+      mode: SpeculationSettings.Mode(rawValue: resolved.string("speculation")) ?? .off,
+      threshold: resolved.number("speculationThreshold"))
     randomSeed = UInt64(max(resolved.integer("randomSeed"), 0))
     let layer = resolved.integer("offload.splitLayer")
     splitLayer = layer < 0 ? nil : layer
@@ -112,7 +123,8 @@ public struct DeviceSettings: Sendable {
       costs: CostPredictor(model: try costModel(), deviceClass: deviceClass),
       calibration: calibration, criterion: criterion, offloadAfterExit: offloadAfterExit,
       splitLayer: splitLayer, codec: codec.index, packetDuration: packetDuration,
-      cloudLatency: cloudLatencySeconds, budget: budget, bandit: bandit, seed: randomSeed)
+      cloudLatency: cloudLatencySeconds, budget: budget, bandit: bandit,
+      dampedChoice: DampedChoice(damping), seed: randomSeed)
   }
 
   /// The policy in force.

@@ -29,6 +29,12 @@ extension DeviceSettings {
       SettingKey(
         "edge.connectSeconds", .number(0.1...60), default: .number(3),
         "Seconds to wait for a connection before the link counts as down."),
+      SettingKey(
+        "edge.waitHalfLifeSeconds", .number(0.1...86_400),
+        default: .number(EdgeEstimator().halfLife),
+        "Seconds after which what the edge said of its wait counts half, against the mean of what it said lately. "
+          + "Longer than the pause between two utterances makes sense only if its load changes slowly."
+      ),
     ] + CertificateSettings.keys + [
       SettingKey(
         "policy", .choice(PolicyRegistry.names), default: .string(ConfidencePolicy.name),
@@ -72,6 +78,23 @@ extension DeviceSettings {
         "bandit.optimism", .number(0...10), default: .number(BanditSettings().optimism),
         "Standard deviations by which the bandit policy takes an offload that it knows little of for better "
           + "than expected."),
+      SettingKey(
+        "damping", .choice(DampedChoice.Preset.allCases.map(\.rawValue)),
+        default: .string(DampedChoice.Preset.alone.rawValue),
+        "How policies that plan choose among actions of nearly the same expected cost: none takes the cheapest; "
+          + "alone draws among what differs by a few hundredths of a unit; crowd draws more widely the older the "
+          + "edge's word is, for an edge that hundreds of such devices share."),
+      SettingKey(
+        "speculation", .choice(SpeculationSettings.Mode.allCases.map(\.rawValue)),
+        default: .string(SpeculationSettings().mode.rawValue),
+        "Whether features leave while the user still speaks: off never; likely when the policy would probably "
+          + "offload what was heard so far; worthwhile if, besides, the time that it saves is expected to be worth "
+          + "more than the bytes and joules. What was sent is withdrawn when the policy decides otherwise at the end."
+      ),
+      SettingKey(
+        "speculationThreshold", .number(0...1), default: .number(SpeculationSettings().threshold),
+        "The least probability of an offload, as the policy sees it, at which features leave while the user "
+          + "still speaks."),
       SettingKey(
         "randomSeed", .integer(0...Int(Int32.max)), default: .integer(0),
         "Seed of what policies leave to chance: near ties and exploration. Give every device another one, so "

@@ -73,7 +73,7 @@ import Testing
   /// looks idle and all stay away once it has said otherwise; damped ones spread.
   @Test func aCrowdOscillatesLess() throws {
     let greedy = try Self.crowd(.none, EdgeEstimator(meanShare: 0))
-    let remembering = try Self.crowd(.none, EdgeEstimator())
+    let remembering = try Self.crowd(.none, EdgeEstimator(halfLife: 10))
     let damped = try Self.crowd(.crowd, EdgeEstimator())
     print("crowd: greedy \(greedy), remembering \(remembering), damped \(damped)")
     #expect(remembering.cost < greedy.cost)

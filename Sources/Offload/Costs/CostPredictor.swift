@@ -110,9 +110,10 @@ public struct CostPredictor: Sendable {
     seconds: Double, joules: Double
   ) {
     let shape = evidence.model
-    var perFrame =
-      shape.operations(blocks: evidence.blocksDone, to: exit.afterBlock) + shape.exitOperations
-    if evidence.exits.isEmpty { perFrame += shape.frontEndOperations }
+    var perFrame = shape.operations(blocks: evidence.blocksDone, to: exit.afterBlock)
+    // The heads on the way are computed while the user speaks, as the blocks are.
+    if exit.afterBlock > evidence.blocksDoneAhead { perFrame += shape.exitOperations }
+    if evidence.exits.isEmpty, evidence.streamed == nil { perFrame += shape.frontEndOperations }
     let operations = perFrame * evidence.frameCount
     return (
       operations / max(evidence.deviceSpeed ?? device.operationsPerSecond, 1),
@@ -123,7 +124,7 @@ public struct CostPredictor: Sendable {
   /// What an offload's predicted latency is made of; `predictions` put it together at the medians.
   func parts(ofOffload cost: PredictedCost, link: LinkEstimate, edge: EdgeEstimate) -> OffloadParts
   {
-    let bits = max(0, cost.bytes - model.answerBytes) * 8
+    let bits = max(0, cost.bytes - (cost.bytesAhead ?? 0) - model.answerBytes) * 8
     let bandwidth = max(link.bandwidth?.median ?? model.assumedBandwidth, 1)
     let roundTrip = link.roundTrip?.median ?? model.assumedRoundTrip
     let known = bits / bandwidth + roundTrip + edge.expectedWait + cost.serverSeconds
@@ -157,14 +158,16 @@ public struct CostPredictor: Sendable {
     let frames = evidence.frameCount
     // What the device still has to compute before it can ship this layer.
     var deviceWork = shape.operations(blocks: evidence.blocksDone, to: splitLayer) * frames
-    if evidence.exits.isEmpty { deviceWork += shape.frontEndOperations * frames }
+    if evidence.exits.isEmpty, evidence.streamed == nil {
+      deviceWork += shape.frontEndOperations * frames
+    }
     let computing = deviceWork / max(evidence.deviceSpeed ?? device.operationsPerSecond, 1)
 
-    let packets = max(1, (evidence.utteranceSeconds / max(packetDuration, 0.001)).rounded(.up))
-    let sent = frames * rate.bytesPerFrame + packets * model.packetOverheadBytes
+    let bytes = bytes(
+      evidence, splitLayer: splitLayer, rate: rate, packetDuration: packetDuration)
     let bandwidth = max(evidence.link.bandwidth?.median ?? model.assumedBandwidth, 1)
     let roundTrip = evidence.link.roundTrip?.median ?? model.assumedRoundTrip
-    let sending = sent * 8 / bandwidth
+    let sending = bytes.left * 8 / bandwidth
 
     let serverWork =
       (shape.operations(blocks: splitLayer, to: shape.blockCount) + shape.secondPassOperations)
@@ -172,16 +175,79 @@ public struct CostPredictor: Sendable {
     let serverSeconds = serverWork / max(model.edgeOperationsPerSecond, 1)
 
     let latency = computing + sending + roundTrip + evidence.edge.expectedWait + serverSeconds
-    let energy =
-      deviceWork * device.joulesPerGigaoperation * 1e-9
-      + radio.joules(sent: sent, received: model.answerBytes, transferSeconds: sending)
-    let bytes = sent + model.answerBytes
+    // While the user speaks the radio is kept awake; afterwards that is behind it, and its tail comes anyway.
+    var radioJoules = radio.joules(
+      sent: bytes.ahead + bytes.left, received: model.answerBytes,
+      transferSeconds: bytes.ahead > 0 ? evidence.secondsHeard + sending : sending)
+    if evidence.streamed?.sent != nil { radioJoules -= radio.tailSeconds * radio.tailWatts }
+    let energy = deviceWork * device.joulesPerGigaoperation * 1e-9 + radioJoules
+    let total = bytes.ahead + bytes.left + model.answerBytes
     return PredictedCost(
-      latency: latency, energy: energy, bytes: bytes, serverSeconds: serverSeconds,
+      latency: latency, energy: energy, bytes: total, serverSeconds: serverSeconds,
       expectedErrors: errors, errorTotal: errorTotal(errors),
-      total: total(
-        latency: latency, energy: energy, bytes: bytes,
-        server: serverSeconds * (model.weights.serverSecond + evidence.edge.price), errors: errors))
+      total: self.total(
+        latency: latency, energy: energy, bytes: total,
+        server: serverSeconds * (model.weights.serverSecond + evidence.edge.price), errors: errors),
+      bytesAhead: bytes.ahead > 0 ? bytes.ahead : nil)
+  }
+
+  /// Bytes to send, framing included: those that are over by the time at which the user stops speaking, and those
+  /// that are left then.
+  ///
+  /// After the end, what the edge has acknowledged is neither: it is paid for. While the user speaks it is taken to
+  /// have been sent ahead since the utterance began: all but the last packet, or as much as the link carries meanwhile.
+  func bytes(
+    _ evidence: Evidence, splitLayer: Int, rate: FeatureRate, packetDuration: Double
+  ) -> (ahead: Double, left: Double) {
+    let frames = evidence.frameCount
+    let duration = max(packetDuration, 0.001)
+    let framesPerPacket = max(1, duration * evidence.model.framesPerSecond)
+    func size(_ frames: Double) -> Double {
+      frames <= 0
+        ? 0
+        : frames * rate.bytesPerFrame
+          + max(1, (frames / framesPerPacket).rounded(.up)) * model.packetOverheadBytes
+    }
+    guard let streamed = evidence.streamed else {
+      let packets = max(1, (evidence.utteranceSeconds / duration).rounded(.up))
+      return (0, frames * rate.bytesPerFrame + packets * model.packetOverheadBytes)
+    }
+    if streamed.isSpeaking {
+      let all = size(frames)
+      let carried =
+        streamed.secondsHeard * (evidence.link.bandwidth?.median ?? model.assumedBandwidth) / 8
+      let ahead = max(0, min(all - size(min(framesPerPacket, frames)), carried))
+      return (ahead, all - ahead)
+    }
+    guard let sent = streamed.sent, sent.splitLayer == splitLayer, sent.codec == rate.codec else {
+      return (0, size(frames))
+    }
+    return (0, size(max(0, frames - sent.frames)))
+  }
+
+  /// What sending ahead is expected to gain over sending when the user has stopped, in cost units, for an utterance
+  /// as long as what was heard: the time that is not waited for, less a radio that is kept awake, less what is sent in
+  /// vain if the utterance is not offloaded after all.
+  /// - Parameter likelihood: that it is offloaded.
+  func speculationGain(_ evidence: Evidence, plan: SpeculationPlan, likelihood: Double) -> Double {
+    guard let rate = evidence.options.rates.first(where: { $0.codec == plan.codec }) else {
+      return 0
+    }
+    let bytes = bytes(
+      evidence, splitLayer: plan.splitLayer, rate: rate, packetDuration: plan.packetDuration)
+    let saved = bytes.ahead * 8 / max(evidence.link.bandwidth?.median ?? model.assumedBandwidth, 1)
+    let weights = model.weights
+    let awake = radio.activeWatts * max(0, evidence.secondsHeard - saved)
+    let wasted =
+      radio.joules(sent: bytes.ahead, received: 0, transferSeconds: evidence.secondsHeard)
+      * weights.joule + bytes.ahead * 1e-6 * weights.megabyte
+    return likelihood * (saved * weights.latencySecond - awake * weights.joule)
+      - (1 - likelihood) * wasted
+  }
+
+  /// The device's speed in operations/s: as measured, or else as its class has it.
+  func operationsPerSecond(_ evidence: Evidence) -> Double {
+    evidence.deviceSpeed ?? device.operationsPerSecond
   }
 
   private func expectedErrors(_ rate: Double?, _ evidence: Evidence) -> Double? {

@@ -2,13 +2,14 @@
 public struct MeasuredUse: Hashable, Codable, Sendable {
   /// Seconds from the end of the utterance to the answer.
   public var latency: Double
-  /// Blocks computed on the device.
+  /// Blocks computed on the device, by the hedge too.
   public var blocksDone: Int
-  /// Exits computed on the device.
+  /// Exits computed on the device, by the hedge too.
   public var exitsDone: Int
+  /// What was sent while the user spoke included, whether or not it was of use.
   public var bytesSent: Int
   public var bytesReceived: Int
-  /// Seconds that the radio was busy with this utterance; 0 if nothing was sent.
+  /// Seconds that the radio was busy with this utterance, while the user spoke included; 0 if nothing was sent.
   public var transferSeconds: Double
   /// Seconds of edge core, as the edge reported; 0 without edge.
   public var serverSeconds: Double

@@ -6,6 +6,8 @@ public struct PredictedCost: Hashable, Codable, Sendable {
   public var energy: Double
   /// Bytes sent and received.
   public var bytes: Double
+  /// Of `bytes`, those that are over before the user stops speaking, so that nobody waits for them; nil: none.
+  public var bytesAhead: Double?
   /// Seconds of one edge core.
   public var serverSeconds: Double
   /// Expected word errors in the transcript; nil if nothing is known of the exit's or edge's accuracy.
@@ -17,11 +19,12 @@ public struct PredictedCost: Hashable, Codable, Sendable {
 
   public init(
     latency: Double, energy: Double, bytes: Double, serverSeconds: Double, expectedErrors: Double?,
-    errorTotal: Double, total: Double
+    errorTotal: Double, total: Double, bytesAhead: Double? = nil
   ) {
     self.latency = latency
     self.energy = energy
     self.bytes = bytes
+    self.bytesAhead = bytesAhead
     self.serverSeconds = serverSeconds
     self.expectedErrors = expectedErrors
     self.errorTotal = errorTotal

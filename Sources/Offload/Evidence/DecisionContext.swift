@@ -10,6 +10,8 @@ public struct DecisionContext: Hashable, Codable, Sendable {
   public var deviceSpeed: Double?
   public var time: Double
   public var draw: UInt32
+  /// nil in logs that were written before utterances were streamed, too.
+  public var streamed: StreamedWork?
 
   public init(_ evidence: Evidence) {
     utteranceSeconds = evidence.utteranceSeconds
@@ -21,6 +23,7 @@ public struct DecisionContext: Hashable, Codable, Sendable {
     deviceSpeed = evidence.deviceSpeed
     time = evidence.time
     draw = evidence.draw
+    streamed = evidence.streamed
   }
 
   /// The evidence again.
@@ -28,6 +31,7 @@ public struct DecisionContext: Hashable, Codable, Sendable {
     Evidence(
       model: model, exits: exits, utteranceSeconds: utteranceSeconds,
       deadlineRemaining: deadlineRemaining, signalToNoise: signalToNoise, link: link, edge: edge,
-      options: options, deviceSpeed: deviceSpeed, time: time, draw: draw)
+      options: options, deviceSpeed: deviceSpeed, time: time, draw: draw,
+      streamed: streamed)
   }
 }

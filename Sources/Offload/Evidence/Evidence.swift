@@ -23,11 +23,14 @@ public struct Evidence: Hashable, Codable, Sendable {
   /// A number drawn once an utterance. What a policy leaves to chance is a function of it and of the
   /// policy's seed, so that deciding stays pure.
   public var draw: UInt32
+  /// What was computed and sent while the user spoke; nil: nothing was.
+  public var streamed: StreamedWork?
 
   public init(
     model: ModelShape, exits: [ExitEvidence], utteranceSeconds: Double, deadlineRemaining: Double,
     signalToNoise: Double? = nil, link: LinkEstimate = .unknown, edge: EdgeEstimate = .unknown,
-    options: OffloadOptions = .none, deviceSpeed: Double? = nil, time: Double = 0, draw: UInt32 = 0
+    options: OffloadOptions = .none, deviceSpeed: Double? = nil, time: Double = 0, draw: UInt32 = 0,
+    streamed: StreamedWork? = nil
   ) {
     self.model = model
     self.exits = exits
@@ -40,6 +43,7 @@ public struct Evidence: Hashable, Codable, Sendable {
     self.deviceSpeed = deviceSpeed
     self.time = time
     self.draw = draw
+    self.streamed = streamed
   }
 
   /// Encoder frames of the whole utterance, rounded up.
@@ -49,5 +53,17 @@ public struct Evidence: Hashable, Codable, Sendable {
   public var nextExit: ModelShape.ExitPoint? { model.exit(after: exits.last?.exit) }
 
   /// Blocks that the device has computed.
-  public var blocksDone: Int { exits.last?.afterBlock ?? 0 }
+  public var blocksDone: Int { max(exits.last?.afterBlock ?? 0, blocksDoneAhead) }
+
+  /// Of these, blocks that were computed while the user spoke.
+  public var blocksDoneAhead: Int { streamed?.blocksDone ?? 0 }
+
+  /// Whether the user is still speaking.
+  public var isSpeaking: Bool { streamed?.isSpeaking ?? false }
+
+  /// Seconds of speech heard so far.
+  public var secondsHeard: Double { streamed?.secondsHeard ?? utteranceSeconds }
+
+  /// Bytes that left the device while the user spoke and are still of use.
+  public var bytesSentAhead: Double { streamed?.sent?.bytes ?? 0 }
 }

@@ -23,6 +23,21 @@ public struct DampedChoice: Hashable, Sendable {
     self.maximumTemperature = max(maximumTemperature, max(temperature, 0))
   }
 
+  /// The names under which settings know these values.
+  public enum Preset: String, CaseIterable, Hashable, Codable, Sendable {
+    case none
+    case alone
+    case crowd
+  }
+
+  public init(_ preset: Preset) {
+    switch preset {
+    case .none: self = .none
+    case .alone: self.init()
+    case .crowd: self = .crowd
+    }
+  }
+
   /// For an edge whose load is mostly other devices like this one.
   public static let crowd = DampedChoice(
     temperature: 0.02, temperaturePerSecond: 0.05, maximumTemperature: 0.3)

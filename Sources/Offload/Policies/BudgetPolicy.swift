@@ -75,7 +75,12 @@ public final class BudgetPolicy: LearningPolicy {
       let reservation = reservation(
         prediction.cost, budget, seconds: evidence.deadlineRemaining)
       cheapest = min(cheapest, values[index])
-      if reservation <= left {
+      // What was set aside when sending ahead began covers this offload, and nothing else can take it.
+      let isCovered =
+        evidence.streamed?.reservedBytes.map {
+          prediction.cost.bytes * Self.reserveFactor <= $0
+        } ?? (reservation <= left)
+      if isCovered {
         cheapestAllowed = min(cheapestAllowed, values[index])
       } else {
         needed = min(needed, reservation)

@@ -15,7 +15,8 @@
 public protocol LearningPolicy: Policy {
   /// `decision` is about to be carried out: reserves what it may spend.
   ///
-  /// Call it for the decision that ends an utterance's chain. Refused if another utterance has taken what was
+  /// Call it once an utterance: for the decision that ends its chain, or, if features are sent while the user speaks,
+  /// for what that may take at most (`Speculation` does so). Refused if another utterance has taken what was
   /// left since `decide` looked: then ask `decide` again, which knows.
   /// - Parameters:
   ///   - utterance: the utterance's id, unique while it is under way.

@@ -7,7 +7,9 @@
 public struct EdgeEstimator: Sendable {
   /// Seconds of wait that are assumed of an edge that says nothing.
   public var assumedWait: Double
-  /// Seconds after which an advertised wait counts half.
+  /// Seconds after which an advertised wait counts half. A queue forgets over about S / (1 - sqrt(load))^2 for a mean
+  /// service of S seconds (the relaxation time of M/M/1: Cohen, The Single Server Queue, 1982): 38 s for 0.1 s at a load
+  /// of 0.9. So by default what was heard a minute ago counts a quarter, where a device speaks once a minute.
   public var halfLife: Double
   /// Share that a new advertisement has in the mean; 0 keeps the mean at `assumedWait`.
   public var meanShare: Double
@@ -15,7 +17,7 @@ public struct EdgeEstimator: Sendable {
   private var meanWait: Double
   private var advertised: (wait: Double, price: Double, time: Double)?
 
-  public init(assumedWait: Double = 0.05, halfLife: Double = 10, meanShare: Double = 0.1) {
+  public init(assumedWait: Double = 0.05, halfLife: Double = 30, meanShare: Double = 0.1) {
     self.assumedWait = assumedWait
     self.halfLife = halfLife
     self.meanShare = meanShare

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TandemDevice
+@testable import Offload
 
 @Suite("When the link connects")
 struct LinkStateTests {
@@ -86,7 +86,7 @@ struct LinkStateTests {
 
   @Test("Whatever happens in whatever order, it never connects twice or while it waits")
   func anyOrder() {
-    var random = SeededGenerator(5)
+    var random = SplitMix(seed: 5)
     for _ in 0..<500 {
       var state = LinkState()
       var time = 0.0
