@@ -19,20 +19,26 @@ public struct ThresholdFitting: Sendable {
       var entropy: Double
       var posterior: Double
       var errors: Int
+      var tokens: Int
     }
     let measured = try inParallel(items.count, threads: threads, progress: progress) {
-      index -> (exits: [Measured], edge: Int, words: Int) in
+      index -> (exits: [Measured], edge: Int, words: Int, seconds: Double) in
       let item = items[index]
-      let encoder = paths.encode(try AudioReader.readAll(path: item.path))
+      let samples = try AudioReader.readAll(path: item.path)
+      let encoder = paths.encode(samples)
       let exits = (1...paths.model.exitCount).map { number in
         let result = paths.exit(number, of: encoder)
         return Measured(
           entropy: result.frameEntropy, posterior: result.sentencePosterior,
-          errors: WordErrors(reference: item.text, hypothesis: result.hypothesis.text).errors)
+          errors: WordErrors(reference: item.text, hypothesis: result.hypothesis.text).errors,
+          tokens: result.hypothesis.tokens.count)
       }
       let edge = WordErrors(
         reference: item.text, hypothesis: try paths.edge(encoder, splitLayer: splitLayer).text)
-      return (exits, edge.errors, edge.words)
+      return (
+        exits, edge.errors, edge.words,
+        Double(samples.count) / Double(AudioReader.sampleRate)
+      )
     }
     var entries: [CalibrationEntry] = []
     var samples: [ConfidenceCriterion: [CalibrationSample]] = [:]
@@ -44,7 +50,7 @@ public struct ThresholdFitting: Sendable {
             afterBlock: paths.model.configuration.encoder.exits[exit].afterBlock,
             confidence: criterion == .frameEntropy ? result.entropy : result.posterior,
             wordErrors: result.errors, referenceWords: utterance.words,
-            edgeWordErrors: utterance.edge)
+            edgeWordErrors: utterance.edge, tokens: result.tokens, seconds: utterance.seconds)
         }
       }
       samples[criterion] = all

@@ -71,8 +71,8 @@ struct SystemProfileTests {
       for (channel, result) in zip(OpusChannel.baselines, utterance.baselines) {
         let received = try channel.send(samples)
         #expect(result.name == channel.name && result.bytes == received.bytes)
-        #expect(
-          result.transcript == (try paths.unsplit(paths.encode(received.samples)).text))
+        let text = try paths.unsplit(paths.encode(received.samples)).text
+        #expect(result.transcript == text)
       }
     }
     // What exits said on the way is what an encoder says that has heard no more.

@@ -123,6 +123,13 @@ public struct Profile: Sendable, Hashable {
     edgeIndex[EdgeKey(splitLayer: splitLayer, codec: codec)].map { utterances[utterance].edge[$0] }
   }
 
+  /// Only the utterances for which `isKept` holds; nil if none does.
+  /// - Parameter isKept: told an utterance and its position.
+  public func filtered(_ isKept: (ProfiledUtterance, Int) -> Bool) -> Profile? {
+    let kept = utterances.enumerated().filter { isKept($0.element, $0.offset) }.map(\.element)
+    return try? Profile(header: header, utterances: kept)
+  }
+
   /// The file's bytes: sorted keys, so that versions can be compared.
   public func jsonLines() throws -> Data {
     let encoder = JSONEncoder()
@@ -144,7 +151,8 @@ public struct Profile: Sendable, Hashable {
         CalibrationSample(
           utterance: utterance.id, exit: exit.evidence.exit, afterBlock: exit.evidence.afterBlock,
           confidence: exit.evidence.confidence(criterion), wordErrors: exit.wordErrors,
-          referenceWords: utterance.referenceWords, edgeWordErrors: utterance.edge[0].wordErrors)
+          referenceWords: utterance.referenceWords, edgeWordErrors: utterance.edge[0].wordErrors,
+          tokens: exit.evidence.tokenCount, seconds: utterance.seconds)
       }
     }
   }

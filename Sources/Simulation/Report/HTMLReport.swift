@@ -41,7 +41,7 @@ struct HTMLReport {
     """
   }
 
-  private static let style = """
+  static let style = """
     :root { --ink: #1c2430; --dim: #5b6675; --line: #dfe4ea; --paper: #ffffff; --soft: #f5f7fa; }
     body { margin: 0; background: var(--soft); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
     main { max-width: 1080px; margin: 0 auto; padding: 24px 20px 60px; background: var(--paper); }
@@ -204,6 +204,7 @@ struct HTMLReport {
     let dashes: String? =
       switch report.kind {
       case .policy: nil
+      case .reference: "9 3"
       case .fixed: "6 4"
       case .oracle: "2 3"
       }
@@ -353,6 +354,7 @@ struct HTMLReport {
       let color =
         switch report.kind {
         case .policy: "#1f6fd1"
+        case .reference: "#7a3fc0"
         case .fixed: "#8a94a3"
         case .oracle: "#4c8c1f"
         }
