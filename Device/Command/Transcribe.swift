@@ -31,6 +31,12 @@ struct Transcribe: AsyncParsableCommand {
   @Option(help: "table, text (transcripts only), or json (one object a line).")
   var format = Format.table
 
+  @Option(
+    help:
+      "fastest, or real-time: as if the files were spoken, so that the device computes, and sends ahead, meanwhile."
+  )
+  var pace = FileTranscriber.Pace.fastest
+
   @OptionGroup var options: SettingsOptions
 
   private struct Input {
@@ -56,7 +62,9 @@ struct Transcribe: AsyncParsableCommand {
       for (number, input) in inputs.enumerated() {
         do {
           var texts: [String] = []
-          try await FileTranscriber(recognizer: recognizer).transcribe(path: input.path) {
+          try await FileTranscriber(recognizer: recognizer, pace: pace).transcribe(
+            path: input.path
+          ) {
             segment in
             log?.record(
               DecisionRecord(
@@ -114,3 +122,5 @@ struct Transcribe: AsyncParsableCommand {
     return files.map { Input(path: $0) }
   }
 }
+
+extension FileTranscriber.Pace: ExpressibleByArgument {}

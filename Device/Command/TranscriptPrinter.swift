@@ -17,6 +17,9 @@ struct TranscriptPrinter {
     var confidence: Double
     var bytesSent: Int
     var bytesReceived: Int
+    /// What became of what was sent while the user spoke.
+    var speculation: String?
+    var bytesAhead: Int?
     var milliseconds: Double
     var reason: String
   }
@@ -41,6 +44,8 @@ struct TranscriptPrinter {
         file: path, start: segment.start, transcript: recognition.text, reference: reference,
         origin: "\(recognition.origin)", confidence: recognition.confidence,
         bytesSent: recognition.bytesSent, bytesReceived: recognition.bytesReceived,
+        speculation: recognition.speculation?.outcome.rawValue,
+        bytesAhead: recognition.speculation?.bytesAhead,
         milliseconds: recognition.latencySeconds * 1_000, reason: recognition.reason)
       // Strings and finite numbers always encode.
       if let data = try? encoder.encode(line) { print(String(decoding: data, as: UTF8.self)) }

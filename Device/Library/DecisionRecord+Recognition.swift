@@ -27,6 +27,7 @@ extension DecisionRecord {
       actualCost: recognition.actualCost,
       origin: recognition.origin.stored,
       fallbackReason: recognition.failure.map(\.fallbackReason),
+      speculation: recognition.speculation,
       modelFingerprint: model.fingerprint, deviceClass: deviceClass, transcript: recognition.text)
   }
 }

@@ -24,6 +24,7 @@ extension DeviceRecognizer {
     configuration.speechAboveNoiseDecibels = settings.speechAboveNoiseDecibels
     configuration.deviceClass = settings.deviceClass
     configuration.hedge = settings.hedge
+    configuration.speculation = settings.speculation
     configuration.costs = try settings.costModel()
     self.init(
       model: model,
@@ -58,6 +59,7 @@ extension EdgeLink {
         // Without a certificate of its own a device can only use an edge that asks for none.
         verification: settings.certificates.certificate == nil ? .serverOnly : .mutual,
         serverName: settings.edgeServerName),
-      connectTimeout: .milliseconds(Int(settings.connectSeconds * 1_000)), log: log)
+      connectTimeout: .milliseconds(Int(settings.connectSeconds * 1_000)),
+      edgeEstimator: EdgeEstimator(halfLife: settings.waitHalfLifeSeconds), log: log)
   }
 }

@@ -11,9 +11,24 @@ public struct FileTranscriber: Sendable {
     public var recognition: Recognition
   }
 
-  private let recognizer: DeviceRecognizer
+  /// How fast a file's sound is handed over.
+  public enum Pace: String, CaseIterable, Sendable {
+    /// Every utterance at once: it is over before anything is computed.
+    case fastest
+    /// As if somebody were speaking: computing, and sending ahead, go on meanwhile.
+    case realTime = "real-time"
+  }
 
-  public init(recognizer: DeviceRecognizer) { self.recognizer = recognizer }
+  /// Samples handed over at a time in real time: 80 ms, as a microphone might.
+  private static let blockSamples = AudioReader.sampleRate * 80 / 1_000
+
+  private let recognizer: DeviceRecognizer
+  private let pace: Pace
+
+  public init(recognizer: DeviceRecognizer, pace: Pace = .fastest) {
+    self.recognizer = recognizer
+    self.pace = pace
+  }
 
   /// Hands every utterance to `body` as soon as it is recognised, in order.
   ///
@@ -50,7 +65,32 @@ public struct FileTranscriber: Sendable {
 
   private func segment(_ samples: [Float], start: Double) async throws -> Segment {
     let startTime = Date()
-    return Segment(
-      start: start, startTime: startTime, recognition: try await recognizer.recognize(samples))
+    let recognition =
+      switch pace {
+      case .fastest: try await recognizer.recognize(samples)
+      case .realTime: try await speak(samples)
+      }
+    return Segment(start: start, startTime: startTime, recognition: recognition)
+  }
+
+  private func speak(_ samples: [Float]) async throws -> Recognition {
+    let utterance = await recognizer.begin()
+    do {
+      let began = ContinuousClock.now
+      var spoken = 0
+      while spoken < samples.count {
+        let end = min(spoken + Self.blockSamples, samples.count)
+        // A block is there when its last sample was spoken.
+        try await Task.sleep(
+          until: began.advanced(by: .seconds(Double(end) / Double(AudioReader.sampleRate))),
+          clock: .continuous)
+        try await utterance.append(Array(samples[spoken..<end]))
+        spoken = end
+      }
+      return try await utterance.finish()
+    } catch {
+      await utterance.cancel()
+      throw error
+    }
   }
 }

@@ -35,12 +35,16 @@ public struct Recognition: Sendable {
   /// On the wire, TLS and HTTP/2 overhead included.
   public var bytesSent: Int
   public var bytesReceived: Int
+  /// For which the radio was busy, while the user spoke too.
+  public var transferSeconds: Double
   /// The decisions in order; the last one was carried out.
   public var decisions: [Decision]
   /// Every exit that was computed.
   public var exits: [ExitEvidence]
   /// Why an offload gave nothing and the device answered instead; nil when none failed.
   public var failure: OffloadFailure?
+  /// What became of features that were sent while the user spoke; nil: none were.
+  public var speculation: SpeculationResult?
   public var signalToNoise: Double?
   /// As the policy saw them when it decided last.
   public var link: LinkEstimate
@@ -52,6 +56,7 @@ public struct Recognition: Sendable {
   /// One line for people: what the controller did and why.
   public var reason: String {
     let last = decisions.last.map { "\($0.reason)" } ?? "nothing was decided"
-    return failure.map { "\(last); \($0)" } ?? last
+    return [last, failure.map { "\($0)" }, speculation.map { "\($0)" }].compactMap { $0 }
+      .joined(separator: "; ")
   }
 }

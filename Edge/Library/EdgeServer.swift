@@ -128,6 +128,9 @@ public final class EdgeServer: Service {
     }
   }
 
+  /// What became of the utterances so far.
+  public var counts: UtteranceCounts { service.counts }
+
   /// Refuses new utterances, answers those under way, then `run` returns.
   public func beginShutdown() {
     service.drain()

@@ -24,6 +24,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
   private let identify: @Sendable (ServerContext) -> String?
   private let log: Logger
   private let streams = Mutex(0)
+  private let counted = Mutex(UtteranceCounts())
   private let wait = Mutex(WaitEstimate())
   private let draining = Atomic<Bool>(false)
 
@@ -41,6 +42,9 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
     self.identify = identify
     self.log = log
   }
+
+  /// What became of the utterances so far.
+  public var counts: UtteranceCounts { counted.withLock { $0 } }
 
   /// From now on new utterances are refused as shutting down; those under way go on.
   public func drain() { draining.store(true, ordering: .relaxed) }
@@ -92,9 +96,11 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
       try admit()
       defer { streams.withLock { $0 -= 1 } }
       try await watched(context) { deadline in
-        try await self.serve(request, response, deadline, device: self.identify(context))
+        try await self.serve(request, response, deadline, context)
       }
+      counted.withLock { $0.answered += 1 }
     } catch let refused as Tandem_V1_Refused {
+      counted.withLock { $0.refused += 1 }
       log.info(
         "utterance refused",
         metadata: [
@@ -102,6 +108,16 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
           "message": "\(refused.message)",
         ])
       throw refused.statusError
+    } catch {
+      // The device has ended the call, as the protocol allows it to at any time, or is gone.
+      if error is CancellationError || context.cancellation.isCancelled {
+        counted.withLock { $0.withdrawn += 1 }
+        log.debug(
+          "utterance withdrawn", metadata: ["device": "\(identify(context) ?? "unknown")"])
+      } else {
+        counted.withLock { $0.failed += 1 }
+      }
+      throw error
     }
   }
 
@@ -155,7 +171,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
 
   private func serve(
     _ request: RPCAsyncSequence<Tandem_V1_Packet, any Error>,
-    _ response: RPCWriter<Tandem_V1_Answer>, _ deadline: Deadline, device: String?
+    _ response: RPCWriter<Tandem_V1_Answer>, _ deadline: Deadline, _ context: ServerContext
   ) async throws {
     let clock = ContinuousClock()
     var reception = UtteranceReception(offer: offer)
@@ -187,10 +203,14 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
         features += values
         try await response.write(
           .with { $0.acknowledged = .with { $0.frames = UInt32(total) } })
-      case .ended:
-        break
+      case .ended(_, let milliseconds):
+        if let milliseconds {
+          answerBy = clock.now.advanced(by: .milliseconds(milliseconds))
+        }
       }
     }
+    // A call that was cancelled ends its packets early, too; that is no fault of theirs.
+    if !reception.hasEnded, context.cancellation.isCancelled { throw CancellationError() }
     try reception.finish()
     guard let beginning, let answerBy else { return }
     deadline.set(answerBy)
@@ -222,7 +242,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
     log.debug(
       "utterance answered",
       metadata: [
-        "device": "\(device ?? "unknown")", "splitLayer": "\(beginning.splitLayer)",
+        "device": "\(identify(context) ?? "unknown")", "splitLayer": "\(beginning.splitLayer)",
         "codec": "\(beginning.codec.name)",
         "frames": "\(features.count / offer.dimension)",
         "computeMilliseconds": "\(started.duration(to: ended).seconds * 1_000)",

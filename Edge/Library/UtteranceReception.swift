@@ -53,7 +53,8 @@ public struct UtteranceReception {
     /// Decoded frames, `[n, dimension]`, and how many have come in all.
     case features([Float], total: Int)
     /// All is there and the checksum is right.
-    case ended(frames: Int)
+    /// - deadlineMilliseconds: from now on; nil: what Start said holds.
+    case ended(frames: Int, deadlineMilliseconds: Int?)
   }
 
   private enum State {
@@ -99,7 +100,9 @@ public struct UtteranceReception {
     case (.receiving(let receiving), .end(let end)):
       try check(end, receiving)
       state = .ended
-      return .ended(frames: receiving.frames)
+      return .ended(
+        frames: receiving.frames,
+        deadlineMilliseconds: end.deadlineMilliseconds == 0 ? nil : Int(end.deadlineMilliseconds))
     case (_, .none):
       throw .init(.malformed, "the packet has no kind; send Start, Features or End")
     case (.awaitingStart, .some):
@@ -226,6 +229,12 @@ public struct UtteranceReception {
       throw .init(.checksum, "the payloads do not have the checksum that End carries")
     }
     guard receiving.frames > 0 else { throw .init(.malformed, "an utterance of 0 frames") }
+    guard end.deadlineMilliseconds <= ProtocolLimits.deadlineMilliseconds else {
+      throw .init(
+        .malformed,
+        "a deadline of \(end.deadlineMilliseconds) ms; ask for at most \(ProtocolLimits.deadlineMilliseconds)"
+      )
+    }
   }
 
   private static func short(_ bytes: some Collection<UInt8>) -> String {

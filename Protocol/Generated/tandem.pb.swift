@@ -355,6 +355,11 @@ public nonisolated struct Tandem_V1_End: Sendable {
   /// SHA-256 over all payloads in order, nothing between them: 32 bytes.
   public var checksum: Data = Data()
 
+  /// Milliseconds that the device will still wait for Final, counted from when
+  /// it sends End; 0: what Start said holds. For a device that began to send
+  /// before the utterance was over, and so could not know when its end would be.
+  public var deadlineMilliseconds: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -942,7 +947,7 @@ nonisolated extension Tandem_V1_Features: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Tandem_V1_End: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".End"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}total_frames\0\u{1}checksum\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}total_frames\0\u{1}checksum\0\u{3}deadline_milliseconds\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -952,6 +957,7 @@ nonisolated extension Tandem_V1_End: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.totalFrames) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.checksum) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.deadlineMilliseconds) }()
       default: break
       }
     }
@@ -964,12 +970,16 @@ nonisolated extension Tandem_V1_End: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.checksum.isEmpty {
       try visitor.visitSingularBytesField(value: self.checksum, fieldNumber: 2)
     }
+    if self.deadlineMilliseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.deadlineMilliseconds, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Tandem_V1_End, rhs: Tandem_V1_End) -> Bool {
     if lhs.totalFrames != rhs.totalFrames {return false}
     if lhs.checksum != rhs.checksum {return false}
+    if lhs.deadlineMilliseconds != rhs.deadlineMilliseconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -36,6 +36,8 @@ public struct DecisionRecord: Sendable {
   public var origin: Origin
   /// Why the edge's answer was not the one given; nil if it was, or if none was asked for.
   public var fallbackReason: FallbackReason?
+  /// What became of features that were sent while the user spoke; nil: none were.
+  public var speculation: SpeculationResult?
   /// Fingerprint of the model, 64 hexadecimal digits.
   public var modelFingerprint: String
   public var deviceClass: DeviceClass
@@ -47,7 +49,8 @@ public struct DecisionRecord: Sendable {
     exits: [ExitEvidence], link: LinkEstimate, edge: EdgeEstimate, decisions: [Decision],
     policy: String, bytesSent: Int = 0, bytesReceived: Int = 0, times: MeasuredTimes,
     actualCost: ActualCost?, origin: Origin, fallbackReason: FallbackReason? = nil,
-    modelFingerprint: String, deviceClass: DeviceClass, transcript: String? = nil
+    speculation: SpeculationResult? = nil, modelFingerprint: String, deviceClass: DeviceClass,
+    transcript: String? = nil
   ) {
     self.id = id
     self.startTime = startTime
@@ -64,6 +67,7 @@ public struct DecisionRecord: Sendable {
     self.actualCost = actualCost
     self.origin = origin
     self.fallbackReason = fallbackReason
+    self.speculation = speculation
     self.modelFingerprint = modelFingerprint
     self.deviceClass = deviceClass
     self.transcript = transcript

@@ -91,5 +91,7 @@ public enum ExportFormat: String, CaseIterable, Sendable {
     .text("deviceClass") { $0.deviceClass },
     .text("transcript") { $0.transcript },
     .raw("propensity") { $0.propensity.map { "\($0)" } },
+    .text("speculation") { $0.speculation },
+    .raw("bytesAhead") { $0.bytesAhead.map { "\($0)" } },
   ]
 }

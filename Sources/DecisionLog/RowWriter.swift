@@ -8,8 +8,9 @@ enum RowWriter {
       id, startTime, durationSeconds, signalToNoiseDecibels, exitsJson, linkJson, edgeJson,
       predictionsJson, decisionsJson, policy, reason, offloaded, predictedTotal, predictedLatency,
       bytesSent, bytesReceived, answerSeconds, timesJson, actualTotal, actualCostJson, origin,
-      fallbackReason, modelFingerprint, deviceClass, transcript, propensity
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      fallbackReason, modelFingerprint, deviceClass, transcript, propensity,
+      speculation, bytesAhead
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     """
 
   static func insert(_ record: DecisionRecord, storeTranscript: Bool, into database: Database)
@@ -30,7 +31,7 @@ enum RowWriter {
       record.fallbackReason?.rawValue, record.modelFingerprint, record.deviceClass.rawValue,
       // The one place where a transcript can reach the file.
       storeTranscript ? record.transcript : nil,
-      chain.propensity,
+      chain.propensity, record.speculation?.outcome.rawValue, record.speculation?.bytesAhead,
     ]
     try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
   }

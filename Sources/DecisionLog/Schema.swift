@@ -9,9 +9,11 @@ import GRDB
 /// Version 2: the column `propensity`; in `decisionsJson` every decision holds what the policy saw
 /// (`context`) and every prediction the probability of its action, so that the row can be replayed.
 /// Rows of version 1 stay as they are: their `propensity` is NULL.
+///
+/// Version 3: what was sent while the user spoke, see `Schema+Speculation.swift`.
 enum Schema {
   /// The version that this code writes.
-  static let version = 2
+  static let version = 3
 
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
@@ -58,6 +60,7 @@ enum Schema {
           UPDATE schema SET version = 2;
           """)
     }
+    registerSpeculation(&migrator)
     return migrator
   }
 

@@ -49,6 +49,11 @@ public struct StoredDecision: Sendable, Hashable, Codable, FetchableRecord {
   /// How probably the policy was to decide as it did, from the first decision to the last; nil in rows of version 1 and
   /// in rows without a decision.
   public var propensity: Double?
+  /// `SpeculationResult.Outcome`: `kept`, `withdrawn` or `lost`; nil if nothing was sent while the user spoke, and in
+  /// rows before version 3.
+  public var speculation: String?
+  /// Bytes that had left the device when the user stopped speaking; nil where `speculation` is.
+  public var bytesAhead: Int?
 
   /// The exits' evidence.
   public func exits() throws -> [ExitEvidence] { try Self.decode(exitsJson) }

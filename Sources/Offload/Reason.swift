@@ -16,6 +16,8 @@ public enum Reason: Hashable, Codable, Sendable {
   case linkDown
   /// The edge's answer is predicted to come after the deadline.
   case deadlineTooShort(predictedSeconds: Double, remainingSeconds: Double)
+  /// The deadline passed while the device was computing: this is the deepest exit that it had by then.
+  case deadlinePassed
   /// The edge's answer is predicted to be back in time, nine times in ten.
   case inTime(predictedSeconds: Double, allowedSeconds: Double)
   /// No other action has a lower expected cost (in cost units; nil if there was no other).
@@ -38,6 +40,7 @@ public enum Reason: Hashable, Codable, Sendable {
     case .noEdge: "no-edge"
     case .linkDown: "link-down"
     case .deadlineTooShort: "deadline-too-short"
+    case .deadlinePassed: "deadline-passed"
     case .inTime: "in-time"
     case .cheapest: "cheapest"
     case .nearTie: "near-tie"
@@ -68,6 +71,8 @@ extension Reason: CustomStringConvertible {
       "the link to the edge is down"
     case .deadlineTooShort(let predicted, let remaining):
       "the edge would take \(Self.short(predicted)) s, \(Self.short(remaining)) s are left"
+    case .deadlinePassed:
+      "the deadline passed before the next exit was there"
     case .inTime(let predicted, let allowed):
       "the edge answers within \(Self.short(predicted)) s nine times in ten, "
         + "\(Self.short(allowed)) s are allowed"

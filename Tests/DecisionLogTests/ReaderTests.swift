@@ -74,7 +74,7 @@ import Testing
     for line in lines {
       let object = try #require(
         try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-      #expect(object.count == 27)
+      #expect(object.count == 29)
       let predictions = try #require(object["predictions"] as? [[String: Any]])
       #expect(!predictions.contains { ($0["cost"] as? [String: Any])?["total"] == nil })
       #expect(predictions.count > 2)
@@ -94,7 +94,7 @@ import Testing
     let text = try DecisionLogReader(path: path).export(as: .csv)
     let rows = Self.parse(text)
     #expect(rows.count == 2)
-    #expect(rows[0].count == 27 && rows[1].count == 27)
+    #expect(rows[0].count == 29 && rows[1].count == 29)
     let row = Dictionary(uniqueKeysWithValues: zip(rows[0], rows[1]))
     #expect(row["id"] == "a,b\"c\nd")
     #expect(row["transcript"] == "SAY \"HI\", THEN GO")

@@ -139,7 +139,7 @@ import Testing
     #expect(try before[0].decisions().first?.propensity == 1)
 
     let log = try DecisionLog(path: path)
-    #expect(try log.integerForTesting("SELECT version FROM schema") == 2)
+    #expect(try log.integerForTesting("SELECT version FROM schema") == Schema.version)
     log.record(Fixtures.record("new"))
     await log.close()
     #expect(log.losses.count == 0)

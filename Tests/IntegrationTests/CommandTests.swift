@@ -45,6 +45,20 @@ struct CommandTests {
     #expect(outcome.output.split(separator: "\n").count == 1)
   }
 
+  @Test("Spoken in real time, a file has the transcript that it has at once")
+  func realTime() async throws {
+    let path = try speech()
+    let fastest = try await transcribe([path, "--policy", "always-local"])
+    let began = ContinuousClock.now
+    let spoken = try await transcribe([path, "--policy", "always-local", "--pace", "real-time"])
+    #expect(began.duration(to: .now) >= .seconds(1))
+    #expect(spoken.status == 0, "\(spoken.errors)")
+    #expect(spoken.output == fastest.output)
+    #expect(!spoken.output.isEmpty)
+    let unknown = try await transcribe([path, "--pace", "slow"])
+    expect(unknown, status: 64, says: ["slow", "real-time"])
+  }
+
   @Test func anUnknownPolicy() async throws {
     let outcome = try await transcribe([try speech(), "--policy", "always-ege"])
     #expect([64, 78].contains(outcome.status))
@@ -213,6 +227,8 @@ struct CommandTests {
     #expect(second.failure == nil, "\(second.reason)")
     #expect(second.decisions.last?.reason == .linkDown)
     #expect(second.text == first.text)
+    // What nobody acknowledged by the deadline has taught the link that nothing gets through.
+    #expect((link.linkEstimate.bandwidth?.tenth ?? .infinity) < 10_000)
     kill(edge.process.processIdentifier, SIGCONT)
     try await TestEdge.eventually("the edge is found again", within: .seconds(60)) {
       try await device.recognize(samples).origin == .edge

@@ -66,7 +66,10 @@ struct FallbackTests {
       }
       let last = recognition.decisions.last
       let tooShort =
-        if case .deadlineTooShort = last?.reason { true } else { recognition.failure == .deadline }
+        switch last?.reason {
+        case .deadlineTooShort, .deadlinePassed: true
+        default: recognition.failure == .deadline
+        }
       #expect(tooShort, "\(recognition.reason)")
       await device.close()
     }

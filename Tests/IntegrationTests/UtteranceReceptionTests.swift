@@ -155,6 +155,26 @@ struct UtteranceReceptionTests {
     }
   }
 
+  @Test("End may set another deadline, within its limit")
+  func deadlineFromTheEnd() throws {
+    var right = try UtterancePackets(request).all
+    let last = right.count - 1
+    for (milliseconds, expected) in [(UInt32(0), Int?.none), (1, 1), (300_000, 300_000)] {
+      right[last].end.deadlineMilliseconds = milliseconds
+      var reception = UtteranceReception(offer: offer)
+      var end: UtteranceReception.Event?
+      for packet in right { end = try reception.receive(packet) }
+      let frames = request.features.count / request.dimension
+      #expect(end == .ended(frames: frames, deadlineMilliseconds: expected))
+    }
+    for milliseconds in [300_001, UInt32.max] {
+      right[last].end.deadlineMilliseconds = milliseconds
+      let refused = feed(right).refused
+      #expect(refused?.reason == .malformed)
+      #expect(refused?.message.contains("300000") == true)
+    }
+  }
+
   @Test("Random packets in random order never crash it, and a refusal is for good")
   func random() throws {
     let right = try UtterancePackets(request).all

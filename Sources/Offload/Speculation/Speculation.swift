@@ -179,3 +179,21 @@ public struct Speculation: Sendable {
     return .withdraw(plan)
   }
 }
+
+extension Speculation {
+  /// What became of it, once the utterance is decided; nil if nothing was sent ahead.
+  /// - Parameter bytesAhead: that had left the device when the user stopped speaking.
+  public func result(bytesAhead: Int) -> SpeculationResult? {
+    let outcome: SpeculationResult.Outcome
+    let plan: SpeculationPlan
+    switch phase {
+    case .watching, .refused: return nil
+    case .kept(let kept): (outcome, plan) = (.kept, kept)
+    case .lost(let lost): (outcome, plan) = (.lost, lost)
+    case .sending(let withdrawn), .withdrawn(let withdrawn):
+      (outcome, plan) = (.withdrawn, withdrawn)
+    }
+    return SpeculationResult(
+      outcome: outcome, plan: plan, startedAfter: startedAfter ?? 0, bytesAhead: bytesAhead)
+  }
+}

@@ -8,103 +8,6 @@ import SecureTransport
 import Synchronization
 import TandemProtocol
 
-/// What the device asks of the edge for one utterance.
-public struct OffloadRequest: Sendable {
-  public var splitLayer: Int
-  public var codec: FeatureCodec
-  /// `[n, dimension]`.
-  public var features: [Float]
-  public var dimension: Int
-  public var framesPerPacket: Int
-  public var modelFingerprint: [UInt8]
-  public var utteranceID: [UInt8]
-  /// Seconds from now.
-  public var deadline: Double
-  /// What a budget lets the stream send and receive on the wire; nil: as much as it takes.
-  public var grantedBytes: Double?
-
-  init(
-    splitLayer: Int, codec: FeatureCodec, features: [Float], dimension: Int, framesPerPacket: Int,
-    modelFingerprint: [UInt8], utteranceID: [UInt8], deadline: Double,
-    grantedBytes: Double? = nil
-  ) {
-    self.grantedBytes = grantedBytes
-    self.splitLayer = splitLayer
-    self.codec = codec
-    self.features = features
-    self.dimension = dimension
-    self.framesPerPacket = framesPerPacket
-    self.modelFingerprint = modelFingerprint
-    self.utteranceID = utteranceID
-    self.deadline = deadline
-  }
-
-  /// - Parameters:
-  ///   - features: `[n, dimension]` of `splitLayer`, as `UtteranceEncoder.frames(at:)` gives them.
-  ///   - packetDuration: seconds of features in a packet.
-  ///   - utteranceID: 16 bytes; nil: random ones.
-  ///   - deadline: seconds that the edge may take.
-  public init(
-    model: Model, splitLayer: Int, codec: FeatureCodec, features: [Float],
-    packetDuration: Double = 0.32, utteranceID: [UInt8]? = nil, deadline: Double
-  ) {
-    self.init(
-      splitLayer: splitLayer, codec: codec, features: features, dimension: model.dimension,
-      framesPerPacket: Packetiser.framesPerPacket(
-        duration: packetDuration, framesPerSecond: model.framesPerSecond),
-      modelFingerprint: bytes(hexadecimal: model.fingerprint),
-      utteranceID: utteranceID
-        ?? (0..<ProtocolLimits.utteranceIDBytes).map { _ in .random(in: 0...255) },
-      deadline: deadline)
-  }
-}
-
-/// What the edge answered, with what it cost to ask.
-public struct OffloadAnswer: Sendable {
-  public var text: String
-  /// ln P(tokens) / (tokens + 1).
-  public var confidence: Double
-  public var serverQueueSeconds: Double
-  public var serverComputeSeconds: Double
-  public var decoder: String
-}
-
-/// Why the edge gave no answer, in a form that the log can count.
-public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible {
-  case unreachable(String)
-  case refused(reason: String, message: String)
-  case lost(String)
-  case deadline
-  /// The bytes that a budget granted do not last for the utterance.
-  case budget(granted: Double)
-  case cancelled
-
-  var isLost: Bool { if case .lost = self { true } else { false } }
-
-  /// One word for tables and the log.
-  public var code: String {
-    switch self {
-    case .unreachable: "edge-unreachable"
-    case .refused(let reason, _): "edge-refused-\(reason)"
-    case .lost: "edge-lost"
-    case .deadline: "deadline"
-    case .budget: "budget"
-    case .cancelled: "cancelled"
-    }
-  }
-
-  public var description: String {
-    switch self {
-    case .unreachable(let why): "the edge cannot be reached: \(why)"
-    case .refused(let reason, let message): "the edge refused (\(reason)): \(message)"
-    case .lost(let why): "the edge was lost in mid-stream: \(why)"
-    case .deadline: "the edge had not answered by the deadline"
-    case .budget(let granted): "the budget's \(Int(granted)) bytes do not last for this utterance"
-    case .cancelled: "the utterance was cancelled"
-    }
-  }
-}
-
 /// The device's connection to its edge: makes it when it is first wanted, keeps it, makes it again.
 ///
 /// Nothing is sent before `prepare` or `recognize` is called: a device that decides everything
@@ -121,7 +24,7 @@ public actor EdgeLink {
   private var lastFailure = "no attempt yet"
   /// Of the connections that have ended: an utterance whose connection broke has shipped its bytes.
   private var endedTraffic = (sent: 0, received: 0)
-  private nonisolated let estimates = Mutex((link: LinkEstimator(), edge: EdgeEstimator()))
+  private nonisolated let estimates: Mutex<(link: LinkEstimator, edge: EdgeEstimator)>
   private nonisolated let epoch = ContinuousClock.now
 
   private struct Connection: Sendable {
@@ -130,11 +33,13 @@ public actor EdgeLink {
     var runner: Task<Void, Never>
   }
 
+  /// - Parameter edgeEstimator: how what the edge says of its wait is kept.
   /// - Throws: `TLSError` when a certificate or key cannot be used.
   public init(
     host: String, port: Int, tls: TLSOptions, connectTimeout: Duration = .seconds(2),
-    log: Logger = Logger(label: "tandem.link")
+    edgeEstimator: EdgeEstimator = EdgeEstimator(), log: Logger = Logger(label: "tandem.link")
   ) throws {
+    estimates = Mutex((link: LinkEstimator(), edge: edgeEstimator))
     self.host = host
     self.port = port
     self.tls = try TLSContext(.client, tls)
@@ -283,42 +188,75 @@ public actor EdgeLink {
   ///
   /// - Throws: `OffloadFailure`; `FeatureCodecError` when a feature is not finite.
   public func recognize(_ request: OffloadRequest) async throws -> OffloadAnswer {
+    let (pieces, feed) = AsyncStream.makeStream(of: OffloadPiece.self)
+    feed.yield(.features(request.features))
+    feed.yield(.end(deadline: nil))
+    let progress = OffloadProgress()
+    progress.expect(answerAt: time + request.deadline)
+    return try await recognize(request.header, pieces: pieces, progress: progress)
+  }
+
+  /// Ships features as they become ready, and waits for the edge's transcript.
+  ///
+  /// The next piece is taken when gRPC has room for more: a slow link leaves features where they are, in `pieces`,
+  /// which an utterance's length bounds. Cancelling the task, or ending `pieces` without `.end`, withdraws the
+  /// utterance.
+  ///
+  /// - Throws: `OffloadFailure`; `FeatureCodecError` when a feature is not finite.
+  func recognize(
+    _ header: OffloadHeader, pieces: AsyncStream<OffloadPiece>, progress: OffloadProgress
+  ) async throws -> OffloadAnswer {
     let connection = try await connected()
-    let packets = try UtterancePackets(request)
-    let progress = Progress(began: time)
+    let packets = try PacketStream(header)
     let wire = connection.transport.traffic
-    let before = Double(wire.bytesSent + wire.bytesReceived)
+    let spent = { @Sendable in Double(wire.bytesSent + wire.bytesReceived) }
+    let before = spent()
+    progress.begin(at: time, wire: wire)
     var options = CallOptions.defaults
-    options.timeout = .milliseconds(max(1, Int64(request.deadline * 1_000)))
+    options.timeout = .milliseconds(max(1, Int64(header.deadline * 1_000)))
     do {
-      return try await Tandem_V1_Tandem.Client(wrapping: connection.client).recognize(
+      let answer = try await Tandem_V1_Tandem.Client(wrapping: connection.client).recognize(
         options: options
       ) { writer in
-        for packet in packets.all {
-          if let granted = request.grantedBytes {
-            let spent = Double(wire.bytesSent + wire.bytesReceived) - before
+        func write(_ packet: Tandem_V1_Packet) async throws {
+          if let granted = header.grantedBytes {
             let next = Double((try packet.serializedBytes() as [UInt8]).count)
-            guard spent + next + Self.framingBytes <= granted else {
+            guard spent() - before + next + Self.framingBytes <= granted else {
+              progress.failure = .budget(granted: granted)
               throw OffloadFailure.budget(granted: granted)
             }
           }
+          progress.send(packet, at: self.time)
           try await writer.write(packet)
         }
+        var packets = packets
+        try await write(packets.start)
+        for await piece in pieces {
+          switch piece {
+          case .features(let values):
+            for packet in try packets.append(values) { try await write(packet) }
+          case .end(let deadline):
+            for packet in try packets.finish(deadline: deadline) { try await write(packet) }
+            return
+          }
+        }
+        // Returning would end the stream as if the utterance were whole.
+        throw OffloadFailure.cancelled
       } onResponse: { response in
         var answer: OffloadAnswer?
         for try await message in response.messages {
           switch message.kind {
           case .accepted(let accepted):
             self.accepted(accepted, progress)
-          case .acknowledged(let acknowledged) where acknowledged.frames == UInt32(packets.frames):
-            self.acknowledged(bytes: packets.payloadBytes, progress)
+          case .acknowledged(let acknowledged):
+            progress.acknowledge(frames: Int(acknowledged.frames), at: self.time)
           case .final(let final):
             answer = OffloadAnswer(
               text: final.text, confidence: Double(final.confidence),
               serverQueueSeconds: Double(final.queueMilliseconds) / 1_000,
               serverComputeSeconds: Double(final.computeMilliseconds) / 1_000,
               decoder: final.decoder)
-          case .acknowledged, .partial, .none:
+          case .partial, .none:
             break
           }
         }
@@ -327,9 +265,12 @@ public actor EdgeLink {
         }
         return answer
       }
+      learn(progress, isLost: false)
+      return answer
     } catch {
-      let found = failure(error, connection)
-      if found.isLost || wasSilent(progress, request) {
+      let found = progress.failure ?? failure(error, connection)
+      learn(progress, isLost: found.isLost)
+      if found.isLost || progress.wasSilent(at: time, patience: connectTimeout.seconds) {
         connection.client.beginGracefulShutdown()
         // At once, not when the connection's end is noticed: the next utterance makes a new one.
         ended(connection.transport)
@@ -338,35 +279,31 @@ public actor EdgeLink {
     }
   }
 
-  /// The deadline passed, and the edge had not even accepted: a peer that is gone without a word, as
-  /// when a cable is pulled. Else every utterance would cost its whole deadline until TCP gives up.
-  private func wasSilent(_ progress: Progress, _ request: OffloadRequest) -> Bool {
-    progress.accepted.withLock { $0 } == nil && time - progress.began >= 0.9 * request.deadline
-  }
-
-  /// Times of one utterance's stream, kept by its two halves.
-  private final class Progress: Sendable {
-    let began: Double
-    let accepted = Mutex<Double?>(nil)
-    init(began: Double) { self.began = began }
-  }
-
-  private nonisolated func accepted(_ accepted: Tandem_V1_Accepted, _ progress: Progress) {
+  private nonisolated func accepted(_ accepted: Tandem_V1_Accepted, _ progress: OffloadProgress) {
     let now = time
-    progress.accepted.withLock { $0 = now }
+    guard let roundTrip = progress.accept(at: now) else { return }
     estimates.withLock {
-      $0.link.observeRoundTrip(seconds: now - progress.began, at: now)
+      $0.link.observeRoundTrip(seconds: roundTrip, at: now)
       _ = $0.edge.observe(
         wait: Double(accepted.expectedWaitMilliseconds) / 1_000, price: accepted.price, at: now)
     }
   }
 
-  private nonisolated func acknowledged(bytes: Int, _ progress: Progress) {
+  /// Tells the estimator what this stream has shown of the link, when it is over.
+  private nonisolated func learn(_ progress: OffloadProgress, isLost: Bool) {
     let now = time
-    // From the start: the packets leave at once, before Accepted has come back.
-    let roundTrip = progress.accepted.withLock { $0 }.map { $0 - progress.began } ?? 0
-    let seconds = max(now - progress.began - roundTrip, 1e-4)
-    estimates.withLock { $0.link.observeTransfer(bytes: bytes, seconds: seconds, at: now) }
+    let shown = progress.shown(at: now)
+    estimates.withLock { estimates in
+      if let transfer = shown.transfer {
+        // The packets leave at once, before Accepted has come back.
+        estimates.link.observeTransfer(
+          bytes: transfer.bytes, seconds: max(transfer.seconds - shown.roundTrip, 1e-4), at: now)
+      }
+      // A connection that broke says nothing of the bandwidth that it had.
+      if let stall = shown.stall, !isLost {
+        estimates.link.observeStall(bytes: stall.bytes, seconds: stall.seconds, at: now)
+      }
+    }
   }
 
   /// Ends the connection; the link cannot be used again.

@@ -1,0 +1,224 @@
+import Audio
+import FeatureCodec
+import Foundation
+import Offload
+
+/// One utterance, from its first sample to its transcript.
+///
+/// Samples are handed over in order, one call after the other, however they are cut. While the user speaks the device
+/// computes as deep as it can keep up with and as the policy is likely to want, and, if an offload is likely, sends
+/// features ahead (`Speculation`). The transcript is the same with and without.
+public actor StreamingUtterance {
+  enum Phase {
+    case listening
+    case deciding
+    case over
+  }
+
+  let recognizer: DeviceRecognizer
+  /// 16 random bytes.
+  public let id: [UInt8]
+  /// What a policy leaves to chance in this utterance.
+  let draw = UInt32.random(in: .min ... .max)
+  let pass: LocalPass
+  var speculation: Speculation
+  var attempt: OffloadAttempt?
+  /// Bytes on the link before this utterance: sent, received.
+  let trafficBefore: (sent: Int, received: Int)
+  /// When sending ahead began.
+  var aheadBegan: ContinuousClock.Instant?
+  /// Whether all samples were there at once: then nothing is done ahead of the end.
+  private let isWhole: Bool
+  private let created = ContinuousClock.now
+  private var phase = Phase.listening
+  private var isBusy = false
+  private var samples: [Float] = []
+  /// Samples at the latest question whether to go deeper, or to send ahead.
+  private var consideredSamples = 0
+  private var fedFrames = 0
+
+  init(recognizer: DeviceRecognizer, isWhole: Bool) async {
+    self.recognizer = recognizer
+    self.isWhole = isWhole
+    id = (0..<16).map { _ in UInt8.random(in: 0...255) }
+    pass = LocalPass(model: recognizer.model, pool: recognizer.pool)
+    speculation = Speculation(
+      settings: recognizer.configuration.speculation, costs: recognizer.costs,
+      maximumSeconds: recognizer.configuration.maximumUtteranceSeconds)
+    trafficBefore = await recognizer.link?.traffic ?? (0, 0)
+  }
+
+  deinit {
+    // Let go without `finish` or `cancel`: a budget's reservation then counts as spent, as its ledger has it.
+    attempt?.cancel()
+  }
+
+  /// The id as learning policies know it.
+  var number: UInt64 { id.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+
+  /// Seconds of speech so far.
+  public var seconds: Double { Double(samples.count) / Double(AudioReader.sampleRate) }
+
+  /// What features sent ahead have come to so far.
+  public var speculationPhase: Speculation.Phase { speculation.phase }
+
+  /// Takes the next 16 kHz samples in [-1, 1].
+  ///
+  /// Returns when they are computed as deep as the device keeps up with, so that a caller that waits cannot fill
+  /// the memory.
+  ///
+  /// - Throws: `RecognitionError` for samples that are not finite or too many (they are not taken, and the utterance
+  ///   goes on), and for a call after the end or before the one before it has returned.
+  public func append(_ new: [Float]) async throws {
+    try enter()
+    defer { isBusy = false }
+    try recognizer.check(new, after: samples.count)
+    guard !new.isEmpty else { return }
+    samples += new
+    let work = try await pass.append(new)
+    guard !isWhole else { return }
+    measure(work)
+    try await listen()
+    // Cancelled meanwhile.
+    if phase == .over { throw RecognitionError.over }
+  }
+
+  /// The user has stopped: decides, and gives the transcript by the deadline, which counts from this call.
+  ///
+  /// - Throws: `RecognitionError.noSamples`, `.over`, `.overlapping`; `CancellationError` when the task is cancelled.
+  public func finish() async throws -> Recognition {
+    try enter()
+    defer { isBusy = false }
+    guard !samples.isEmpty else {
+      phase = .over
+      throw RecognitionError.noSamples
+    }
+    phase = .deciding
+    defer { phase = .over }
+    let began = isWhole ? created : ContinuousClock.now
+    let ending = Ending(
+      seconds: seconds, signalToNoise: SignalToNoise.estimate(samples), began: began,
+      deadline: began.advanced(by: .seconds(recognizer.configuration.deadline)),
+      isWhole: isWhole, bytesAhead: attempt?.progress.bytes ?? 0)
+    do {
+      try await pass.finish()
+      try await feed()
+      let recognition = try await decide(ending)
+      learner?.observe(outcome(of: recognition))
+      return recognition
+    } catch {
+      await giveUp()
+      throw error
+    }
+  }
+
+  /// Gives the utterance up while the user speaks: what was sent ahead is withdrawn. After `finish` was called, cancel
+  /// its task instead.
+  public func cancel() async {
+    guard phase == .listening else { return }
+    phase = .over
+    await giveUp()
+  }
+
+  var learner: (any LearningPolicy)? { recognizer.policy as? any LearningPolicy }
+
+  private func enter() throws(RecognitionError) {
+    guard phase == .listening else { throw .over }
+    guard !isBusy else { throw .overlapping }
+    isBusy = true
+  }
+
+  /// A learner is told of every utterance, the cancelled ones too: it must give back what it reserved, less what was
+  /// spent.
+  private func giveUp() async {
+    _ = speculation.cancel()
+    attempt?.cancel()
+    var bytes = 0
+    if attempt != nil {
+      let traffic = await traffic()
+      bytes = traffic.sent + traffic.received
+    }
+    learner?.observe(
+      Outcome(
+        utterance: number, time: Date().timeIntervalSince1970, decisions: [],
+        bytes: Double(bytes)))
+  }
+
+  /// Bytes on the link since this utterance began.
+  func traffic() async -> (sent: Int, received: Int) {
+    let now = await recognizer.link?.traffic ?? (sent: 0, received: 0)
+    return (max(0, now.sent - trafficBefore.sent), max(0, now.received - trafficBefore.received))
+  }
+
+  /// Asks now and then what to do while the user speaks, and does it.
+  private func listen() async throws {
+    if speculation.plan != nil, attempt?.failure != nil { speculation.lost() }
+    let interval = Int(
+      recognizer.configuration.packetDuration * Double(AudioReader.sampleRate))
+    if samples.count - consideredSamples >= interval {
+      consideredSamples = samples.count
+      let exits = try await pass.heard().map(\.evidence)
+      guard phase == .listening else { return }
+      let advice = speculation.consider(
+        listeningEvidence(exits), policy: recognizer.policy, utterance: number)
+      if let start = advice.start { open(start) }
+      if advice.blocks > pass.depth { measure(try await pass.keepUp(to: advice.blocks)) }
+    }
+    try await feed()
+  }
+
+  private func listeningEvidence(_ exits: [ExitEvidence]) -> Evidence {
+    Evidence(
+      model: recognizer.shape, exits: exits, utteranceSeconds: seconds,
+      deadlineRemaining: recognizer.configuration.deadline,
+      link: recognizer.link?.linkEstimate ?? .unknown,
+      edge: recognizer.link?.edgeEstimate ?? .unknown, options: recognizer.offloadOptions,
+      deviceSpeed: recognizer.speed, time: Date().timeIntervalSince1970, draw: draw,
+      streamed: StreamedWork(isSpeaking: true, secondsHeard: seconds, blocksDone: pass.depth))
+  }
+
+  private func open(_ start: Speculation.Start) {
+    guard let link = recognizer.link, let codec = try? FeatureCodec.at(start.plan.codec) else {
+      speculation.lost()
+      return
+    }
+    let configuration = recognizer.configuration
+    aheadBegan = .now
+    attempt = OffloadAttempt(
+      header(
+        layer: start.plan.splitLayer, codec: codec, packetDuration: start.plan.packetDuration,
+        deadline: configuration.maximumUtteranceSeconds - seconds + configuration.deadline,
+        grantedBytes: start.grantedBytes), link: link)
+  }
+
+  func header(
+    layer: Int, codec: FeatureCodec, packetDuration: Double, deadline: Double,
+    grantedBytes: Double?
+  ) -> OffloadHeader {
+    OffloadHeader(
+      splitLayer: layer, codec: codec, dimension: recognizer.model.dimension,
+      framesPerPacket: Packetiser.framesPerPacket(
+        duration: packetDuration, framesPerSecond: recognizer.model.framesPerSecond),
+      modelFingerprint: recognizer.modelFingerprint, utteranceID: id,
+      deadline: max(0.001, deadline), grantedBytes: grantedBytes)
+  }
+
+  /// Hands the stream what has become ready.
+  private func feed() async throws {
+    guard let plan = speculation.plan, let attempt else { return }
+    let features = try await pass.features(at: plan.splitLayer, from: fedFrames)
+    fedFrames += features.count / recognizer.model.dimension
+    attempt.send(features)
+  }
+
+  private func measure(_ work: LocalPass.Work) {
+    let shape = recognizer.shape
+    // The front end alone is another kind of work, and a single chunk may be too short to be timed.
+    guard work.blockFrames.contains(where: { $0 > 0 }), work.seconds > 1e-3 else { return }
+    var operations = Double(work.frames) * shape.frontEndOperations
+    for (block, frames) in work.blockFrames.enumerated() {
+      operations += Double(frames) * shape.operations(blocks: block, to: block + 1)
+    }
+    recognizer.measure(operations: operations, seconds: work.seconds)
+  }
+}
