@@ -58,6 +58,8 @@ let package = Package(
       name: "CSampleRate", path: "Sources/CSampleRate", pkgConfig: "samplerate",
       providers: [.apt(["libsamplerate0-dev"])]),
     .systemLibrary(
+      name: "COpus", path: "Sources/COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"])]),
+    .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
@@ -136,8 +138,8 @@ let package = Package(
     .target(
       name: "Evaluation",
       dependencies: [
-        "Audio", "Conformer", "Decoding", "FeatureCodec", "Offload", "Simulation", "TandemDevice",
-        "TandemEdge",
+        "Audio", "COpus", "Conformer", "Decoding", "FeatureCodec", "Offload", "Simulation",
+        "TandemDevice", "TandemEdge",
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
@@ -219,7 +221,8 @@ let package = Package(
       name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
       swiftSettings: swift6),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Evaluation", "FeatureCodec", "Simulation"],
+      name: "EvaluationTests",
+      dependencies: ["Audio", "Conformer", "Evaluation", "FeatureCodec", "Simulation"],
       swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",

@@ -6,16 +6,22 @@ import Offload
 import Simulation
 import TandemDevice
 
-/// `tandem-evaluate profile`: what the real system does with every utterance of a manifest, at every exit
-/// and through every split layer and codec: the simulator's ground truth.
+/// `tandem-evaluate profile`: what the real system does with every utterance of a manifest, at every exit,
+/// through every split layer and codec, and with Opus to a server that has the whole model: the simulator's
+/// ground truth.
 ///
-/// Opus to a full server, which issue 10 names as a baseline, is not profiled yet: `baselines` is empty.
+/// Every lossy (split layer, codec) is encoded, decoded and recognised. A lossless codec's transcript is the
+/// unsplit one's wherever the split lies (`SplitTests` and `tandem-evaluate split --codec lossless` hold the code to that),
+/// so it is made once an utterance.
 public struct SystemProfile: Sendable {
   public let profile: Profile
 
-  /// - Parameter name: of the data, kept in the header with the model's fingerprint.
+  /// - Parameters:
+  ///   - name: of the data, kept in the header with the model's fingerprint.
+  ///   - channels: how a client without a model sends audio.
   public init(
-    manifest: Manifest, name: String, paths: Paths, limit: Int? = nil, threads: Int,
+    manifest: Manifest, name: String, paths: Paths, limit: Int? = nil,
+    channels: [OpusChannel] = OpusChannel.baselines, threads: Int,
     progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let model = paths.model
@@ -25,42 +31,73 @@ public struct SystemProfile: Sendable {
       index -> ProfiledUtterance in
       let item = items[index]
       let samples = try AudioReader.readAll(path: item.path)
-      let encoder = paths.encode(samples)
+      let (encoder, prefixes) = Self.encode(samples, paths: paths)
       func errors(_ text: String) -> Int {
         WordErrors(reference: item.text, hypothesis: text).errors
       }
-      let exits = (1...model.exitCount).map { number in
-        let result = paths.exit(number, of: encoder)
+      let exits = paths.evidence(of: encoder).map { said in
+        let text = paths.exit(said.evidence.exit, of: encoder).hypothesis.text
         return ProfiledUtterance.Exit(
-          evidence: ExitEvidence(
-            exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
-            frameEntropy: result.frameEntropy, sentencePosterior: result.sentencePosterior,
-            tokenCount: result.hypothesis.tokens.count, frameCount: result.frames),
-          wordErrors: errors(result.hypothesis.text))
+          evidence: said.evidence, wordErrors: errors(text), transcript: text)
       }
-      var edge: [ProfiledUtterance.Edge] = []
-      for layer in layers {
-        for codec in FeatureCodec.table {
-          let hypothesis = try paths.edge(encoder, splitLayer: layer, codec: codec)
-          edge.append(
-            ProfiledUtterance.Edge(
-              splitLayer: layer, codec: codec.index,
-              bytes: encoder.frameCount(at: layer)
-                * codec.bytesPerFrame(dimension: model.dimension),
-              wordErrors: errors(hypothesis.text)))
+      let whole = try paths.unsplit(encoder).text
+      let edge = try layers.flatMap { layer in
+        try FeatureCodec.table.map { codec in
+          let text =
+            codec.isLossless
+            ? whole : try paths.edge(encoder, splitLayer: layer, codec: codec).text
+          return ProfiledUtterance.Edge(
+            splitLayer: layer, codec: codec.index,
+            bytes: encoder.frameCount(at: layer) * codec.bytesPerFrame(dimension: model.dimension),
+            wordErrors: errors(text), transcript: text)
         }
+      }
+      let baselines = try channels.map { channel in
+        let received = try channel.send(samples)
+        let text = try paths.unsplit(paths.encode(received.samples)).text
+        return ProfiledUtterance.Baseline(
+          name: channel.name, bytes: received.bytes, wordErrors: errors(text), transcript: text)
       }
       return ProfiledUtterance(
         id: item.name, seconds: Double(samples.count) / Double(AudioReader.sampleRate),
         referenceWords: item.text.split(separator: " ").count,
-        signalToNoise: SignalToNoise.estimate(samples), exits: exits, edge: edge)
+        signalToNoise: SignalToNoise.estimate(samples), exits: exits, edge: edge,
+        baselines: baselines, prefixes: prefixes)
     }
     profile = try Profile(
       header: ProfileHeader(
         source:
           "\(model.configuration.name) \(model.fingerprint), \(paths.edge.decoderName), \(name)",
         shape: ModelShape(model), dimension: model.dimension, splitLayers: layers,
-        codecs: FeatureCodec.table.map(\.index)),
+        codecs: FeatureCodec.table.map(\.index), baselines: channels.map(\.name),
+        prefixSeconds: Double(Self.prefixMilliseconds) / 1_000,
+        chunkFrames: model.configuration.encoder.chunkFrames),
       utterances: utterances)
+  }
+
+  /// How often a device looks at what its exits say while the user speaks.
+  public static let prefixMilliseconds = 320
+
+  /// The whole first pass, fed as a microphone feeds it, and what the exits said on the way. How audio is cut
+  /// changes no result (`SplitTests`).
+  private static func encode(
+    _ samples: [Float], paths: Paths
+  ) -> (UtteranceEncoder, [ProfiledUtterance.Prefix]) {
+    let model = paths.model
+    let encoder = UtteranceEncoder(model: model, depth: model.blockCount)
+    let size = prefixMilliseconds * AudioReader.sampleRate / 1_000
+    var prefixes: [ProfiledUtterance.Prefix] = []
+    for start in stride(from: 0, to: samples.count, by: size) {
+      let end = min(start + size, samples.count)
+      encoder.append(samples: samples[start..<end])
+      guard end < samples.count else { break }
+      let exits = paths.evidence(of: encoder).map(\.evidence)
+      prefixes.append(
+        .init(
+          seconds: Double(end) / Double(AudioReader.sampleRate),
+          exits: exits.filter { $0.frameCount > 0 }))
+    }
+    encoder.finish()
+    return (encoder, prefixes)
   }
 }

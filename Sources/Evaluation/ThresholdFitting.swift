@@ -18,20 +18,26 @@ public struct ThresholdFitting: Sendable {
     struct Measured: Sendable {
       var evidence: ExitEvidence
       var errors: Int
+      var tokens: Int
     }
     let measured = try inParallel(items.count, threads: threads, progress: progress) {
-      index -> (exits: [Measured], edge: Int, words: Int) in
+      index -> (exits: [Measured], edge: Int, words: Int, seconds: Double) in
       let item = items[index]
-      let encoder = paths.encode(try AudioReader.readAll(path: item.path))
+      let samples = try AudioReader.readAll(path: item.path)
+      let encoder = paths.encode(samples)
       let exits = paths.evidence(of: encoder).map { said in
         let text = paths.exit(said.evidence.exit, of: encoder).hypothesis.text
         return Measured(
           evidence: said.evidence,
-          errors: WordErrors(reference: item.text, hypothesis: text).errors)
+          errors: WordErrors(reference: item.text, hypothesis: text).errors,
+          tokens: said.evidence.tokenCount)
       }
       let edge = WordErrors(
         reference: item.text, hypothesis: try paths.edge(encoder, splitLayer: splitLayer).text)
-      return (exits, edge.errors, edge.words)
+      return (
+        exits, edge.errors, edge.words,
+        Double(samples.count) / Double(AudioReader.sampleRate)
+      )
     }
     var entries: [CalibrationEntry] = []
     var samples: [ConfidenceCriterion: [CalibrationSample]] = [:]
@@ -43,7 +49,7 @@ public struct ThresholdFitting: Sendable {
             afterBlock: paths.model.configuration.encoder.exits[exit].afterBlock,
             confidence: result.evidence.confidence(criterion),
             wordErrors: result.errors, referenceWords: utterance.words,
-            edgeWordErrors: utterance.edge)
+            edgeWordErrors: utterance.edge, tokens: result.tokens, seconds: utterance.seconds)
         }
       }
       // Nothing says so: no probability without confidence.json.

@@ -12,9 +12,10 @@ struct TandemSimulate: ParsableCommand {
       The same command with the same seed writes the same bytes.
 
         tandem-simulate fleet Config/scenarios/home-wifi.yaml --profile dev.profile --report out
+        tandem-simulate targets --profile dev.profile --report out
         tandem-simulate fit-links ../shared/traces/hsdpa_norway_down --states 6
       """,
-    subcommands: [Fleet.self, FitLinks.self])
+    subcommands: [Fleet.self, Targets.self, Speed.self, FitLinks.self])
 }
 
 /// Whatever goes wrong is said to be the data's fault: sysexits' EX_DATAERR.

@@ -39,6 +39,18 @@ enum Fixtures {
           wordErrors: wrong)
       }
       let lossless = errors(0.1)
+      // What was heard so far is about as clear as the whole.
+      let prefixes = (1..<max(1, Int((seconds / 0.32 - 1e-9).rounded(.up)))).map { index in
+        ProfiledUtterance.Prefix(
+          seconds: Double(index) * 0.32,
+          exits: exits.map { exit in
+            var evidence = exit.evidence
+            evidence.frameEntropy *= 0.7 + 0.6 * generator.uniform()
+            evidence.sentencePosterior = exp(-evidence.frameEntropy)
+            evidence.frameCount = 8 * index
+            return evidence
+          })
+      }
       let edge = layers.flatMap { layer in
         codecs.map { codec in
           ProfiledUtterance.Edge(
@@ -50,12 +62,14 @@ enum Fixtures {
       return ProfiledUtterance(
         id: "synthetic-\(number)", seconds: seconds, referenceWords: words, exits: exits,
         edge: edge,
-        baselines: [.init(name: "opus-12", bytes: Int(seconds * 1_500), wordErrors: lossless)])
+        baselines: [.init(name: "opus-12", bytes: Int(seconds * 1_500), wordErrors: lossless)],
+        prefixes: prefixes)
     }
     return try Profile(
       header: ProfileHeader(
         source: "SYNTHETIC, made by a test", shape: shape, dimension: dimension,
-        splitLayers: layers, codecs: codecs, baselines: ["opus-12"]),
+        splitLayers: layers, codecs: codecs, baselines: ["opus-12"], prefixSeconds: 0.32,
+        chunkFrames: 8),
       utterances: made)
   }
 

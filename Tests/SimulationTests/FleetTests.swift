@@ -16,6 +16,11 @@ import Testing
     ).run(scenario: "test")
   }
 
+  /// All that choose among what the oracles choose among: the baselines send something else.
+  private static func ours(_ profile: Profile) -> [Strategy] {
+    Strategy.all(profile: profile).filter { if case .baseline = $0 { false } else { true } }
+  }
+
   private func json(_ report: StrategyReport) throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -51,8 +56,11 @@ import Testing
   }
 
   /// Where links and load are exogenous nothing can beat the oracle that knows all of it.
-  @Test func noStrategyBeatsTheClairvoyantOracle() throws {
+  @Test(arguments: SpeculationSettings.Mode.allCases)
+  func noStrategyBeatsTheClairvoyantOracle(mode: SpeculationSettings.Mode) throws {
     let profile = try Fixtures.profile()
+    var sentAhead = 0.0
+    var withdrawn = 0.0
     for (number, rate) in [
       RateTrace.constant(bitsPerSecond: 60_000), .constant(bitsPerSecond: 5e6),
       RateTrace(starts: [0, 40, 55], rates: [2e6, 0, 100_000], period: 90),
@@ -61,9 +69,11 @@ import Testing
         var configuration = Fixtures.configuration(rate: rate, crashes: crashes)
         configuration.conditions.loss = 0.02
         configuration.conditions.queuedBytes = 300
+        configuration.classes = [(class: .phone, weight: 1), (class: .microcontroller, weight: 1)]
+        configuration.speculation = SpeculationSettings(mode: mode, threshold: 0.3)
         if number == 1 { configuration.outages = (meanUpSeconds: 100, meanDownSeconds: 15) }
         let oracle = try run(.clairvoyantOracle, configuration, profile: profile)
-        for strategy in Strategy.all(profile: profile) where strategy != .baseline("opus-12") {
+        for strategy in Self.ours(profile) {
           let other = try run(strategy, configuration, profile: profile)
           #expect(other.report.delayedBegins == 0)
           #expect(oracle.report.meanCost <= other.report.meanCost + 1e-9, "\(strategy.name)")
@@ -72,9 +82,16 @@ import Testing
             #expect(best.utterances == block.utterances)
             #expect(best.cost <= block.cost + 1e-6, "\(strategy.name)")
           }
+          if strategy.kind == .policy {
+            sentAhead += other.report.aheadRate
+            withdrawn += other.report.withdrawnBytesPerUtterance
+          }
         }
       }
     }
+    // Nothing is shown where nothing was sent ahead, or all of it was of use.
+    #expect((sentAhead > 0.1) == (mode != .off))
+    #expect((withdrawn > 10) == (mode != .off))
   }
 
   /// Where the edge is shared the oracle waits for nobody: a bound that holds all the same.
@@ -85,8 +102,7 @@ import Testing
     configuration.edge.operationsPerSecond = 3e9
     configuration.edge.queueLimit = 8
     let bound = try run(.clairvoyantOracle, configuration, profile: profile).report.meanCost
-    for strategy in Strategy.all(profile: profile)
-    where strategy.kind != .oracle && strategy != .baseline("opus-12") {
+    for strategy in Self.ours(profile) where strategy.kind != .oracle {
       #expect(try bound <= run(strategy, configuration, profile: profile).report.meanCost)
     }
   }
@@ -124,8 +140,12 @@ import Testing
       edge.bytes = 14_800
       return edge
     }
-    let profile = try Profile(header: made.header, utterances: [one])
+    one.prefixes = nil
+    var header = made.header
+    header.prefixSeconds = nil
+    let profile = try Profile(header: header, utterances: [one])
     var configuration = Fixtures.configuration(devices: 2, isShared: false)
+    configuration.streams = false
     configuration.conditions = LinkConditions(roundTrip: 0.1)
     configuration.edge.background = []
     let report = try run(.edge(splitLayer: 0, codec: 1), configuration, profile: profile).report
@@ -144,6 +164,62 @@ import Testing
     #expect(localMedian >= computing && localMedian <= computing * 1.024)
     #expect(local.bytesPerUtterance == 0 && local.offloadRate == 0)
     #expect(abs(local.joulesPerUtterance - 100 * 5.12e6 * 0.1e-9) < 1e-9)
+  }
+
+  /// What is computed and sent while the user speaks is not waited for.
+  @Test func streamingLeavesOnlyTheLastChunk() throws {
+    let made = try Fixtures.profile()
+    var one = made.utterances[0]
+    one.seconds = 4
+    one.prefixes = (1...12).map { .init(seconds: Double($0) * 0.32, exits: []) }
+    one.edge = one.edge.map {
+      var edge = $0
+      edge.bytes = 14_800
+      return edge
+    }
+    let profile = try Profile(header: made.header, utterances: [one])
+    var configuration = Fixtures.configuration(devices: 2, isShared: false)
+    configuration.conditions = LinkConditions(roundTrip: 0.1)
+    configuration.edge.background = []
+    // Twelve chunks of eight frames are computed when the user stops, and four frames are left.
+    let local = try run(.exit(2), configuration, profile: profile).report
+    let computing = 4 * (1e6 + 4e6 + 2 * 6e4) / 30e9
+    let localMedian = try #require(local.medianLatency)
+    #expect(localMedian >= max(computing, 1e-3) && localMedian <= max(computing, 1e-3) * 1.024)
+    // The work is the same.
+    #expect(abs(local.joulesPerUtterance - 100 * 5.12e6 * 0.1e-9) < 1e-9)
+
+    for isShared in [false, true] {
+      configuration.edge.isShared = isShared
+      let report = try run(
+        .edge(splitLayer: 0, codec: 1, ahead: true), configuration, profile: profile
+      ).report
+      let last = 4 * 1e6 / 30e9 + (4.0 * 148 + 100) * 8 / 1e6
+      let expected = last + 0.1 + 100 * (8e6 + 3e6) / 50e9
+      let median = try #require(report.medianLatency)
+      #expect(median >= expected * 0.999 && median <= expected * 1.03)
+      #expect(report.aheadRate > 0.9 && report.withdrawnBytesPerUtterance == 0)
+      // Thirteen packets, as without.
+      #expect(abs(report.bytesPerUtterance - (14_800 + 1_300 + 600)) < 3)
+    }
+  }
+
+  /// Even a microcontroller has a transcript when the user stops, so nobody waits longer than the deadline.
+  @Test func everyAnswerIsThereByTheDeadline() throws {
+    let profile = try Fixtures.profile()
+    for isShared in [false, true] {
+      var configuration = Fixtures.configuration(
+        isShared: isShared,
+        rate: RateTrace(starts: [0, 40, 55], rates: [2e5, 0, 20_000], period: 90),
+        crashes: Outages(windows: [900...1_500]))
+      configuration.classes = [(class: .microcontroller, weight: 1)]
+      configuration.outages = (meanUpSeconds: 60, meanDownSeconds: 20)
+      for name in PolicyRegistry.names {
+        let report = try run(.policy(name), configuration, profile: profile).report
+        #expect(report.deadlineMisses == 0 && report.unanswered == 0, "\(name)")
+        #expect(report.delayedBegins == 0, "\(name)")
+      }
+    }
   }
 
   @Test func aSharedEdgeWithLittleToDoIsAsAnExogenousOne() throws {

@@ -27,6 +27,12 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
   public var nextExitErrorRate: ErrorRateCurve
   /// The edge's as a function of this exit's confidence.
   public var edgeErrorRate: ErrorRateCurve
+  /// This exit's and the edge's word error rates over all utterances; nil in files that were written before they
+  /// were kept.
+  public var meanErrorRate: Double?
+  public var meanEdgeErrorRate: Double?
+  /// How many words an utterance has; nil if it was not fitted: then as many as the costs assume.
+  public var words: ExpectedWords?
 
   public init(
     exit: Int, afterBlock: Int, criterion: ConfidenceCriterion, threshold: Double?,
@@ -34,7 +40,8 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
     reached: Int = 0,
     accepted: Int = 0, acceptedErrorRate: Double? = nil, acceptedEdgeErrorRate: Double? = nil,
     errorRate: ErrorRateCurve = .empty, nextExitErrorRate: ErrorRateCurve = .empty,
-    edgeErrorRate: ErrorRateCurve = .empty
+    edgeErrorRate: ErrorRateCurve = .empty, meanErrorRate: Double? = nil,
+    meanEdgeErrorRate: Double? = nil, words: ExpectedWords? = nil
   ) {
     self.exit = exit
     self.afterBlock = afterBlock
@@ -50,5 +57,8 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
     self.errorRate = errorRate
     self.nextExitErrorRate = nextExitErrorRate
     self.edgeErrorRate = edgeErrorRate
+    self.meanErrorRate = meanErrorRate
+    self.meanEdgeErrorRate = meanEdgeErrorRate
+    self.words = words
   }
 }

@@ -14,10 +14,14 @@ public struct CalibrationSample: Hashable, Sendable {
   /// Errors of what the utterance would get instead: the edge's transcript, or, for a model without a
   /// second pass, the last exit's.
   public var edgeWordErrors: Int
+  /// Tokens in the exit's transcript, and seconds of speech; nil where they are not known: then no `ExpectedWords` is
+  /// fitted.
+  public var tokens: Int?
+  public var seconds: Double?
 
   public init(
     utterance: String, exit: Int, afterBlock: Int, confidence: Double, wordErrors: Int,
-    referenceWords: Int, edgeWordErrors: Int
+    referenceWords: Int, edgeWordErrors: Int, tokens: Int? = nil, seconds: Double? = nil
   ) {
     self.utterance = utterance
     self.exit = exit
@@ -26,5 +30,7 @@ public struct CalibrationSample: Hashable, Sendable {
     self.wordErrors = wordErrors
     self.referenceWords = referenceWords
     self.edgeWordErrors = edgeWordErrors
+    self.tokens = tokens
+    self.seconds = seconds
   }
 }

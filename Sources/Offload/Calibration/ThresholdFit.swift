@@ -82,7 +82,20 @@ public struct ThresholdFit: Hashable, Sendable {
       acceptedEdgeErrorRate: best.map { Double($0.edgeErrors) / Double(max($0.words, 1)) },
       errorRate: curve(\.wordErrors),
       nextExitErrorRate: curve { errorsAtNext[$0.utterance] },
-      edgeErrorRate: curve(\.edgeWordErrors))
+      edgeErrorRate: curve(\.edgeWordErrors), meanErrorRate: rate(samples, \.wordErrors),
+      meanEdgeErrorRate: rate(samples, \.edgeWordErrors),
+      words: ExpectedWords(
+        fitting: samples.compactMap { sample in
+          guard let tokens = sample.tokens, let seconds = sample.seconds else { return nil }
+          return .init(tokens: tokens, seconds: seconds, words: sample.referenceWords)
+        }))
+  }
+
+  private func rate(
+    _ samples: [CalibrationSample], _ errors: (CalibrationSample) -> Int
+  ) -> Double? {
+    let words = samples.reduce(0) { $0 + $1.referenceWords }
+    return words > 0 ? Double(samples.reduce(0) { $0 + errors($1) }) / Double(words) : nil
   }
 
   private struct Accepted {

@@ -28,6 +28,9 @@ public struct CostPredictor: Sendable {
     _ evidence: Evidence, calibration: Calibration, criterion: ConfidenceCriterion
   ) -> [Decision.Prediction] {
     let options = evidence.options
+    let words = calibration.expectedWords(
+      evidence, criterion: criterion, assumed: model.wordsPerSecond)
+    func expectedErrors(_ rate: Double?) -> Double? { rate.map { $0 * words } }
     var predictions: [Decision.Prediction] = []
     predictions.reserveCapacity(
       evidence.exits.count + 1 + options.splitLayers.count * options.rates.count
@@ -38,7 +41,7 @@ public struct CostPredictor: Sendable {
       predictions.append(
         .init(
           action: .stop(exit: exit.exit),
-          cost: stopCost(errors: expectedErrors(rate, evidence))))
+          cost: stopCost(errors: expectedErrors(rate))))
     }
     let latest = evidence.exits.last
     let entry = latest.flatMap { calibration.entry(exit: $0.exit, criterion: criterion) }
@@ -48,10 +51,10 @@ public struct CostPredictor: Sendable {
       predictions.append(
         .init(
           action: .nextExit,
-          cost: nextExitCost(evidence, to: next, errors: expectedErrors(rate, evidence))))
+          cost: nextExitCost(evidence, to: next, errors: expectedErrors(rate))))
     }
     let edgeErrors = expectedErrors(
-      entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion), evidence)
+      entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion))
     for layer in options.splitLayers {
       for rate in options.rates {
         for duration in options.packetDurations {
@@ -248,10 +251,6 @@ public struct CostPredictor: Sendable {
   /// The device's speed in operations/s: as measured, or else as its class has it.
   func operationsPerSecond(_ evidence: Evidence) -> Double {
     evidence.deviceSpeed ?? device.operationsPerSecond
-  }
-
-  private func expectedErrors(_ rate: Double?, _ evidence: Evidence) -> Double? {
-    rate.map { $0 * model.wordsPerSecond * evidence.utteranceSeconds }
   }
 
   private func errorTotal(_ errors: Double?) -> Double {

@@ -42,7 +42,11 @@ struct ExpectedCostPlan: Sendable {
     }
     self.entries = entries
     priors = entries.map { entry in
-      entry.map { Prior(exit: Self.mean($0.errorRate), edge: Self.mean($0.edgeErrorRate)) }
+      entry.map {
+        Prior(
+          exit: $0.meanErrorRate ?? Self.mean($0.errorRate),
+          edge: $0.meanEdgeErrorRate ?? Self.mean($0.edgeErrorRate))
+      }
     }
   }
 
@@ -57,8 +61,7 @@ struct ExpectedCostPlan: Sendable {
     answerTimes: (PredictedCost) -> AnswerTimes
   ) -> [Double] {
     let outlook = outlook(evidence)
-    let word =
-      costs.model.weights.wordError * costs.model.wordsPerSecond * evidence.utteranceSeconds
+    let word = costs.model.weights.wordError * expectedWords(evidence)
     let isOffloadPossible =
       evidence.link.connectivity != .disconnected && outlook.edge != nil
     var values = Array(repeating: Double.infinity, count: predictions.count)
@@ -201,6 +204,13 @@ struct ExpectedCostPlan: Sendable {
     return entry.nextExitErrorRate.errorRate(at: step.limit, criterion: criterion)
   }
 
+  private func expectedWords(_ evidence: Evidence) -> Double {
+    let latest = evidence.exits.last
+    return entry(latest?.exit ?? evidence.model.exits.first?.exit ?? 1)?.words?
+      .count(tokens: latest?.tokenCount, seconds: evidence.utteranceSeconds)
+      ?? costs.model.wordsPerSecond * evidence.utteranceSeconds
+  }
+
   private func entry(_ exit: Int) -> CalibrationEntry? {
     exit < entries.count ? entries[exit] : nil
   }
@@ -210,7 +220,7 @@ struct ExpectedCostPlan: Sendable {
     return priors[exit]
   }
 
-  /// The steps' plain mean: a calibration does not say how many utterances lie on each.
+  /// The steps' plain mean, where a calibration does not say how many utterances lie on each.
   private static func mean(_ curve: ErrorRateCurve) -> Double? {
     guard !curve.steps.isEmpty else { return nil }
     return curve.steps.reduce(0) { $0 + $1.errorRate } / Double(curve.steps.count)

@@ -1,5 +1,7 @@
+import Offload
+
 /// The edge's queue in virtual time: first come, first served, N workers, bounded, with the admission of
-/// Edge/Library/EdgeService.swift and the wait estimate of Edge/Library/WaitEstimate.swift.
+/// Edge/Library/EdgeService.swift and the shipped `WaitEstimate`.
 ///
 /// Pure state: the fleet hands in times and schedules the ends of services.
 public struct SimulatedEdge: Sendable {
@@ -17,7 +19,7 @@ public struct SimulatedEdge: Sendable {
   private var queue: [Job] = []
   /// Jobs before it in `queue` are gone; the array is cut now and then.
   private var head = 0
-  private var meanService: Double?
+  private var waits = WaitEstimate()
   /// Counts crashes: what was begun before one never ends.
   public private(set) var generation = 0
 
@@ -27,10 +29,8 @@ public struct SimulatedEdge: Sendable {
   /// Utterances that wait or are computed.
   public var load: Int { queued + running }
 
-  /// Seconds that an utterance coming now is told to expect: the rule of `WaitEstimate`.
-  public var expectedWait: Double {
-    (meanService ?? 0) * Double(load) / Double(max(1, configuration.workers))
-  }
+  /// Seconds that an utterance coming now is told to expect.
+  public var expectedWait: Double { waits.seconds(queued: load, threads: configuration.workers) }
 
   /// Seconds that `operations` take one worker.
   public func serviceSeconds(_ operations: Double) -> Double {
@@ -76,9 +76,7 @@ public struct SimulatedEdge: Sendable {
   /// for the estimate (nil).
   public mutating func finish(seconds: Double?) {
     running = max(0, running - 1)
-    if let seconds {
-      meanService = meanService.map { $0 + 0.1 * (seconds - $0) } ?? seconds
-    }
+    if let seconds { waits.observe(seconds: seconds) }
   }
 
   /// Everything under way is lost.
@@ -88,6 +86,6 @@ public struct SimulatedEdge: Sendable {
     running = 0
     queue.removeAll()
     head = 0
-    meanService = nil
+    waits = WaitEstimate()
   }
 }

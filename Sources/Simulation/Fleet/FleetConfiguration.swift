@@ -10,9 +10,13 @@ public struct FleetConfiguration: Sendable {
   /// Joules in a full battery; devices whose class is not named have a plug.
   public var batteryJoules: [DeviceClass: Double] = [:]
   public var arrivals: ArrivalProcess
+  /// What users say: folders of the profile's recordings, such as "fsdd"; empty: everything.
+  public var utteranceSets: [String] = []
   /// Recordings; each device takes one, at a place of its own. At least one.
   public var traces: [RateTrace]
   public var conditions: LinkConditions
+  /// Whether every device begins at the start of its recording, so that what changes there changes for all at once.
+  public var alignsTraces = false
   /// Mean seconds between outages and of one outage; nil: only those in the recordings.
   public var outages: (meanUpSeconds: Double, meanDownSeconds: Double)?
   public var edge: EdgeConfiguration
@@ -33,6 +37,12 @@ public struct FleetConfiguration: Sendable {
   /// does not do so yet; switch it on to see what that would change.
   public var observesStalls = false
   public var costs = CostModel.standard
+  /// Whether devices compute while the user speaks, as those that ship do.
+  public var streams = true
+  /// When they send while the user speaks.
+  public var speculation = SpeculationSettings()
+  /// The longest utterance that a device takes: what a budget sets aside when a stream begins.
+  public var maximumUtteranceSeconds = 30.0
 
   public init(
     seconds: Double, deviceCount: Int, classes: [(class: DeviceClass, weight: Double)],
@@ -46,5 +56,13 @@ public struct FleetConfiguration: Sendable {
     self.traces = traces
     self.conditions = conditions
     self.edge = edge
+  }
+
+  /// The part of a profile that users say here; all of it where it holds none of the sets.
+  func said(_ profile: Profile) -> Profile {
+    guard !utteranceSets.isEmpty else { return profile }
+    return profile.filtered { utterance, _ in
+      utteranceSets.contains { utterance.id.hasPrefix($0 + "/") }
+    } ?? profile
   }
 }

@@ -40,16 +40,16 @@ extension Strategy {
   /// - Throws: `FleetError` if `profile` does not hold what the strategy needs.
   func check(_ profile: Profile) throws(FleetError) {
     switch self {
-    case .policy, .random, .clairvoyantOracle, .informedOracle: return
+    case .policy, .priced, .threshold, .random, .clairvoyantOracle, .informedOracle: return
     case .exit(let exit):
       guard (1...profile.header.shape.exits.count).contains(exit) else {
         throw .noSuchExit(exit, exits: profile.header.shape.exits.count)
       }
-    case .edge(let layer, let codec):
+    case .edge(let layer, let codec, _):
       guard profile.edge(utterance: 0, splitLayer: layer, codec: codec) != nil else {
         throw .notProfiled(splitLayer: layer, codec: codec)
       }
-    case .baseline(let name):
+    case .baseline(let name, _):
       guard profile.header.baselines.contains(name) else {
         throw .noSuchBaseline(name, known: profile.header.baselines)
       }

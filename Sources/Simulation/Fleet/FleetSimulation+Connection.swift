@@ -12,28 +12,35 @@ extension FleetSimulation {
     _ number: Int, at time: Double, moment: LinkMoment, chance: inout SeededGenerator
   ) {
     settle(number, at: time, chance: &chance)
-    switch devices[number].connection.phase {
-    case .connected, .connecting: return
-    case .waiting(let until) where time < until: return
-    case .waiting, .idle: break
-    }
+    guard devices[number].linkState.wanted(at: time) else { return }
     let link = devices[number].link
     let first = link.arrival(bytes: 100, startingAt: time, moment: moment)
     let limit = time + configuration.connectSeconds
     if let crash = configuration.edge.crashes.next(at: first), crash.contains(first) {
       // The host is there and says at once that nobody listens.
       let refused = min(limit, link.answer(startingAt: first, moment: moment))
-      devices[number].connection.phase = .connecting(until: refused, succeeds: false)
+      devices[number].attempt = (refused, false)
       return
     }
     let done = link.arrival(
       bytes: Self.handshakeBytes, startingAt: first + moment.roundTrip / 2, moment: moment)
     let standing = done + moment.roundTrip / 2
     guard standing <= limit else {
-      devices[number].connection.phase = .connecting(until: limit, succeeds: false)
+      devices[number].attempt = (limit, false)
       return
     }
-    devices[number].connection.phase = .connecting(until: standing, succeeds: true)
+    devices[number].attempt = (standing, true)
     devices[number].expect(.connected(roundTrip: (standing - time) / 2), at: standing)
+  }
+
+  /// When a stream that is wanted at `time` can begin; or when it turns out that there is no edge.
+  func streamStart(
+    _ number: Int, at time: Double, moment: LinkMoment, chance: inout SeededGenerator
+  ) -> (start: Double?, failure: Double) {
+    // An attempt that has failed meanwhile is followed by another one when somebody asks.
+    prepareConnection(number, at: time, moment: moment, chance: &chance)
+    if devices[number].linkState.phase == .connected { return (time, time) }
+    guard let attempt = devices[number].attempt else { return (nil, time) }
+    return attempt.succeeds ? (attempt.until, time) : (nil, attempt.until)
   }
 }

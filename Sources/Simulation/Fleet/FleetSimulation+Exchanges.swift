@@ -1,73 +1,136 @@
+import Offload
+
 // Offloads: to an exogenous edge at once, to a shared one event by event.
 extension FleetSimulation {
-  func offload(
-    _ context: UtteranceContext, _ prepared: OffloadPlan, _ timeline: LocalTimeline,
-    chance: inout SeededGenerator
-  ) {
+  /// Ships everything now.
+  func offload(_ listening: inout Listening, _ prepared: OffloadPlan, _ timeline: LocalTimeline) {
+    let context = listening.context
     let number = context.device
     var plan = prepared
-    // An attempt that has failed meanwhile is followed by another one when somebody asks.
-    prepareConnection(number, at: plan.ready, moment: context.moment, chance: &chance)
-    var unreachable: Double?
-    switch devices[number].connection.phase {
-    case .connected: break
-    case .connecting(let until, true): plan.sendStart = until
-    case .connecting(let until, false): unreachable = until
-    case .waiting, .idle: unreachable = plan.ready
-    }
+    let (start, failure) = streamStart(
+      number, at: plan.ready, moment: context.moment, chance: &listening.chance)
     let link = devices[number].link
-    if let unreachable {
+    guard let start else {
       plan.sendStart = .infinity
       complete(
         context,
         resolver.offloaded(
-          context, plan, .failure(time: unreachable, .unreachable), timeline: timeline, link: link,
+          context, plan, .failure(time: failure, .unreachable), timeline: timeline, link: link,
           arrival: .infinity, costs: devices[number].costs))
       return
     }
+    plan.sendStart = start
     let arrival = link.arrival(
       bytes: plan.bytes, startingAt: plan.sendStart, moment: context.moment)
-    let deadline = max(context.deadline, plan.ready)
     guard usesSharedEdge else {
-      let (outcome, admitted, wait) = exogenous.outcome(
-        plan, link: link, moment: context.moment, arrival: arrival, limit: deadline)
+      let admission = exogenous.admission(start: start, link: link, moment: context.moment)
+      resolve(context, plan, timeline, admission, arrival: arrival, tellsTransfer: true)
+      return
+    }
+    let slot = newSlot(
+      Exchange(
+        context: context, plan: plan, timeline: timeline, arrival: arrival, start: start))
+    let first = link.arrival(
+      bytes: Self.startBytes, startingAt: start, moment: context.moment)
+    events.schedule(.startArrives(slot: slot, serial: serials[slot]), at: first)
+    events.schedule(
+      .deadline(slot: slot, serial: serials[slot]), at: max(context.deadline, plan.ready))
+  }
+
+  /// What was sent ahead becomes the offload: only its end is still to be sent.
+  func keep(
+    _ listening: inout Listening, _ stream: Listening.Ahead, _ prepared: OffloadPlan,
+    _ timeline: LocalTimeline
+  ) {
+    let context = listening.context
+    let link = devices[context.device].link
+    var plan = prepared
+    plan.sendStart = stream.packets.start
+    plan.bytes = stream.packets.bytes
+    plan.ahead = stream.packets
+    // The features, and the word that they are all, which waits for the decision.
+    let arrival = link.arrival(
+      leftAt: max(stream.packets.left, plan.ready), moment: context.moment)
+    if let limit = stream.limit, plan.bytes + configuration.costs.answerBytes > limit {
+      withdraw(context.device, stream)
+      plan.sunk = sunk(stream, at: plan.ready)
+      plan.sendStart = .infinity
+      plan.ahead = nil
+      complete(
+        context,
+        resolver.offloaded(
+          context, plan, .failure(time: plan.ready, .overBudget), timeline: timeline, link: link,
+          arrival: .infinity, costs: devices[context.device].costs))
+      return
+    }
+    guard let slot = stream.slot else {
+      let admission = ExogenousEdge.Admission(
+        time: stream.admission?.time ?? .infinity, wait: stream.admission?.wait ?? 0,
+        failure: stream.admission == nil ? stream.failure : nil)
+      resolve(context, plan, timeline, admission, arrival: arrival, tellsTransfer: false)
+      return
+    }
+    guard slots[slot] != nil else { preconditionFailure("a stream that failed is not kept") }
+    slots[slot]?.plan = plan
+    slots[slot]?.timeline = timeline
+    slots[slot]?.arrival = arrival
+    slots[slot]?.context = context
+    if slots[slot]?.isAdmitted == true {
+      events.schedule(.featuresArrive(slot: slot, serial: serials[slot]), at: arrival)
+    }
+    events.schedule(
+      .deadline(slot: slot, serial: serials[slot]), at: max(context.deadline, plan.ready))
+  }
+
+  /// What was sent ahead is of no use: the stream is cancelled.
+  func withdraw(_ number: Int, _ stream: Listening.Ahead) {
+    guard let slot = stream.slot, let exchange = slots[slot] else { return }
+    if exchange.isAdmitted { edge.release() }
+    free(slot)
+  }
+
+  private func resolve(
+    _ context: UtteranceContext, _ plan: OffloadPlan, _ timeline: LocalTimeline,
+    _ admission: ExogenousEdge.Admission, arrival: Double, tellsTransfer: Bool
+  ) {
+    let link = devices[context.device].link
+    let deadline = max(context.deadline, plan.ready)
+    let outcome = exogenous.outcome(
+      plan, admission: admission, link: link, moment: context.moment, arrival: arrival,
+      limit: deadline)
+    if tellsTransfer {
       if case .failure(let time, .lost) = outcome, time <= deadline {
         // The connection went with the edge; `settle` finds the crash.
       } else if case .failure = outcome {
         // Refused: nothing is acknowledged.
       } else {
-        expectAnswers(context, plan, admitted: admitted, wait: wait, arrival: arrival)
+        expectAccepted(
+          context, start: plan.sendStart, at: admission.time, wait: admission.wait)
+        expectAcknowledged(context, plan, admitted: admission.time, arrival: arrival)
       }
-      let result = resolver.offloaded(
-        context, plan, outcome, timeline: timeline, link: link, arrival: arrival,
-        costs: devices[number].costs)
-      endTransfer(context, plan, result, arrival: arrival)
-      complete(context, result)
-      return
     }
-    let slot = freeSlots.popLast() ?? slots.count
-    if slot == slots.count {
-      slots.append(nil)
-      serials.append(0)
-    }
-    slots[slot] = Exchange(context: context, plan: plan, arrival: arrival)
-    let start = link.arrival(
-      bytes: Self.startBytes, startingAt: plan.sendStart, moment: context.moment)
-    events.schedule(.startArrives(slot: slot, serial: serials[slot]), at: start)
-    events.schedule(.deadline(slot: slot, serial: serials[slot]), at: deadline)
+    let result = resolver.offloaded(
+      context, plan, outcome, timeline: timeline, link: link, arrival: arrival,
+      costs: devices[context.device].costs)
+    endTransfer(context, plan, result, arrival: arrival)
+    complete(context, result)
   }
 
-  func expectAnswers(
-    _ context: UtteranceContext, _ plan: OffloadPlan, admitted: Double, wait: Double,
-    arrival: Double
+  /// The device will hear that it was taken.
+  func expectAccepted(_ context: UtteranceContext, start: Double, at time: Double, wait: Double) {
+    let accepted = devices[context.device].link.answer(startingAt: time, moment: context.moment)
+    devices[context.device].expect(
+      .accepted(roundTrip: accepted - start, wait: wait), at: accepted)
+  }
+
+  private func expectAcknowledged(
+    _ context: UtteranceContext, _ plan: OffloadPlan, admitted: Double, arrival: Double
   ) {
     let link = devices[context.device].link
     let accepted = link.answer(startingAt: admitted, moment: context.moment)
-    devices[context.device].expect(
-      .accepted(roundTrip: accepted - plan.sendStart, wait: wait), at: accepted)
     let acknowledged = link.answer(startingAt: arrival, moment: context.moment)
     // EdgeLink takes the time to Accepted for the round trip.
-    let seconds = max(acknowledged - plan.sendStart - (accepted - plan.sendStart), 1e-4)
+    let seconds = max(acknowledged - accepted, 1e-4)
     devices[context.device].expect(
       .acknowledged(bytes: plan.payloadBytes, seconds: seconds), at: acknowledged)
   }
@@ -81,10 +144,27 @@ extension FleetSimulation {
     if configuration.observesStalls, result.failure == .deadline, arrival > result.finish,
       plan.sendStart < result.finish
     {
-      let bytes = devices[number].link.bytesSent(from: plan.sendStart, to: result.finish)
+      let from = plan.ahead == nil ? plan.sendStart : plan.ready
+      let bytes = devices[number].link.bytesSent(from: from, to: result.finish)
       devices[number].expect(
-        .stalled(bytes: Int(bytes), seconds: result.finish - plan.sendStart), at: result.finish)
+        .stalled(bytes: Int(bytes), seconds: result.finish - from), at: result.finish)
     }
+  }
+
+  func newSlot(_ exchange: Exchange) -> Int {
+    let slot = freeSlots.popLast() ?? slots.count
+    if slot == slots.count {
+      slots.append(nil)
+      serials.append(0)
+    }
+    slots[slot] = exchange
+    return slot
+  }
+
+  private func free(_ slot: Int) {
+    slots[slot] = nil
+    serials[slot] += 1
+    freeSlots.append(slot)
   }
 
   func startArrives(_ slot: Int, at time: Double) {
@@ -102,18 +182,24 @@ extension FleetSimulation {
       return
     }
     exchange.isAdmitted = true
+    exchange.admission = (time, edge.expectedWait)
     slots[slot] = exchange
-    expectAnswers(
-      exchange.context, exchange.plan, admitted: time, wait: edge.expectedWait,
-      arrival: exchange.arrival)
-    events.schedule(.featuresArrive(slot: slot, serial: serials[slot]), at: exchange.arrival)
+    expectAccepted(
+      exchange.context, start: exchange.start, at: time, wait: edge.expectedWait)
+    if let plan = exchange.plan {
+      if plan.ahead == nil {
+        expectAcknowledged(exchange.context, plan, admitted: time, arrival: exchange.arrival)
+      }
+      events.schedule(
+        .featuresArrive(slot: slot, serial: serials[slot]), at: max(time, exchange.arrival))
+    }
   }
 
   func featuresArrive(_ slot: Int, at time: Double) {
-    guard let exchange = slots[slot], exchange.isAdmitted else { return }
+    guard let exchange = slots[slot], exchange.isAdmitted, let plan = exchange.plan else { return }
     // The slot's number and serial in one: a job whose device gave up is known by it.
     let job = SimulatedEdge.Job.exchange(
-      id: slot, serial: serials[slot], operations: exchange.plan.operations)
+      id: slot, serial: serials[slot], operations: plan.operations)
     if edge.enqueue(job) {
       dispatch(at: time)
     } else {
@@ -172,32 +258,35 @@ extension FleetSimulation {
       serials[slot] += 1
       events.schedule(
         .failureArrives(slot: slot, serial: serials[slot], failure: .lost), at: back)
+      guard let plan = exchange.plan else { continue }
       events.schedule(
         .deadline(slot: slot, serial: serials[slot]),
-        at: max(time, exchange.context.deadline, exchange.plan.ready))
+        at: max(time, exchange.context.deadline, plan.ready))
     }
   }
 
   func finish(_ slot: Int, _ outcome: OffloadOutcome, at time: Double) {
     guard let exchange = slots[slot] else { return }
-    slots[slot] = nil
-    serials[slot] += 1
-    freeSlots.append(slot)
+    free(slot)
     if exchange.isAdmitted { edge.release() }
     if exchange.isComputing {
       // The edge hears that the device has gone, and its worker stops.
       edge.finish(seconds: nil)
       dispatch(at: time)
     }
-    let device = devices[exchange.context.device]
-    let timeline = LocalTimeline(
-      shape: shape,
-      frames: (profile.utterances[exchange.context.utterance].seconds * shape.framesPerSecond)
-        .rounded(.up), speed: device.speed)
+    let number = exchange.context.device
+    guard let plan = exchange.plan, let timeline = exchange.timeline else {
+      // The user is still speaking: what was sent ahead is of no use any more.
+      if case .failure(_, let why) = outcome {
+        devices[number].listening?.stream?.failure = (time, why)
+        devices[number].listening?.stream?.slot = nil
+      }
+      return
+    }
     let result = resolver.offloaded(
-      exchange.context, exchange.plan, outcome, timeline: timeline, link: device.link,
-      arrival: exchange.arrival, costs: device.costs)
-    endTransfer(exchange.context, exchange.plan, result, arrival: exchange.arrival)
+      exchange.context, plan, outcome, timeline: timeline, link: devices[number].link,
+      arrival: exchange.arrival, costs: devices[number].costs)
+    endTransfer(exchange.context, plan, result, arrival: exchange.arrival)
     complete(exchange.context, result)
   }
 }

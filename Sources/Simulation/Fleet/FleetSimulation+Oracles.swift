@@ -1,47 +1,143 @@
+import Offload
+
 // What the oracles are shown: every action, with what would come of it.
 extension FleetSimulation {
-  func consultOracle(_ context: UtteranceContext, _ timeline: LocalTimeline) {
+  /// How soon a way's features are all at the edge, for one moment of beginning.
+  private struct Way {
+    var layer: Int
+    var codec: Int
+    /// nil: nothing is sent before the user has stopped.
+    var stream: AheadStream?
+    /// When the edge takes the stream.
+    var admission: ExogenousEdge.Admission?
+  }
+
+  func consultOracle(_ listening: Listening) {
     guard let oracle else { return }
+    let context = listening.context
     statistics.decisions += 1
     let device = devices[context.device]
-    let front = context.began + timeline.frontEndSeconds
+    let utterance = profile.utterances[context.utterance]
+    let depth = listening.pass == nil ? 0 : realTimeDepth(device.speed)
+    var timelines: [Int: LocalTimeline] = [:]
+    /// As deep as is of use and can be kept up with, from the first chunk on: no other course is ready earlier.
+    func timeline(_ blocks: Int) -> LocalTimeline {
+      let ahead = min(blocks, depth)
+      if let known = timelines[ahead] { return known }
+      var made = LocalTimeline(
+        shape: shape, frames: frames(utterance), speed: device.speed, began: context.began)
+      if var pass = pass(listening, blocks: ahead) {
+        made = LocalTimeline(
+          shape: shape, frames: made.frames, speed: device.speed, ahead: ahead,
+          start: pass.finish())
+      }
+      timelines[ahead] = made
+      return made
+    }
+    let ways = ways(listening, depth: depth, timeline: timeline)
     var alternatives: [OracleAlternative] = []
     for exits in 0...shape.exits.count {
       let blocks = exits == 0 ? 0 : shape.exits[exits - 1].afterBlock
-      let time = timeline.exitTime(exits, from: front, exits: 0, blocks: 0)
       if exits > 0 {
+        let local = timeline(blocks)
         alternatives.append(
           OracleAlternative(
             exitsSeen: exits, edge: nil,
             result: resolver.local(
-              context, exit: exits, exitsDone: exits, blocksDone: blocks, at: time,
+              context, local, exit: exits, from: local.start, exits: 0, blocks: 0,
               costs: device.costs)))
       }
-      for layer in profile.header.splitLayers {
-        for codec in profile.header.codecs {
-          let plan = plan(
-            context, timeline, exitsDone: exits, blocksDone: max(blocks, layer), layer: layer,
-            codec: codec, packetDuration: configuration.packetDuration,
-            ready: time + timeline.blockSeconds(from: blocks, to: layer))
-          let arrival = device.link.arrival(
-            bytes: plan.bytes, startingAt: plan.sendStart, moment: context.moment)
-          let outcome = exogenous.outcome(
-            plan, link: device.link, moment: context.moment, arrival: arrival,
-            limit: max(context.deadline, plan.ready)
-          ).outcome
-          alternatives.append(
-            OracleAlternative(
-              exitsSeen: exits, edge: .init(splitLayer: layer, codec: codec),
-              result: resolver.offloaded(
-                context, plan, outcome, timeline: timeline, link: device.link, arrival: arrival,
-                costs: device.costs)))
+      for way in ways {
+        let local = timeline(max(blocks, way.layer))
+        let ready =
+          local.exitTime(exits, from: local.start, exits: 0, blocks: 0)
+          + local.blockSeconds(from: blocks, to: way.layer)
+        var plan = plan(
+          context, exitsDone: exits, blocksDone: max(blocks, way.layer), layer: way.layer,
+          codec: way.codec, packetDuration: configuration.packetDuration, ready: ready)
+        var arrival: Double
+        if let stream = way.stream {
+          plan.ahead = stream
+          plan.sendStart = stream.start
+          plan.bytes = stream.bytes
+          arrival = device.link.arrival(
+            leftAt: max(stream.left, ready), moment: context.moment)
+        } else {
+          arrival = device.link.arrival(
+            bytes: plan.bytes, startingAt: ready, moment: context.moment)
         }
+        let admission =
+          way.admission
+          ?? exogenous.admission(start: ready, link: device.link, moment: context.moment)
+        let outcome = exogenous.outcome(
+          plan, admission: admission, link: device.link, moment: context.moment,
+          arrival: arrival, limit: max(context.deadline, ready))
+        let result = resolver.offloaded(
+          context, plan, outcome, timeline: local, link: device.link, arrival: arrival,
+          costs: device.costs)
+        alternatives.append(
+          OracleAlternative(
+            exitsSeen: exits, edge: .init(splitLayer: way.layer, codec: way.codec),
+            result: result))
       }
     }
     complete(
       context,
       oracle.choose(
-        alternatives, utterance: profile.utterances[context.utterance],
-        costs: configuration.costs, exits: shape.exits.count))
+        alternatives, utterance: utterance, costs: configuration.costs, exits: shape.exits.count))
+  }
+
+  private func pass(_ listening: Listening, blocks: Int) -> StreamedPass? {
+    listening.pass.map { old in
+      StreamedPass(
+        shape: shape, speed: devices[listening.context.device].speed, frames: old.frames,
+        chunkFrames: old.chunkFrames, began: old.began, ended: old.ended, blocks: blocks)
+    }
+  }
+
+  /// Every layer and codec, sent at the end or from any of the moments on at which a device looks.
+  private func ways(_ listening: Listening, depth: Int, timeline: (Int) -> LocalTimeline) -> [Way] {
+    let context = listening.context
+    let link = devices[context.device].link
+    let prefixes = profile.utterances[context.utterance].prefixes ?? []
+    var ways: [Way] = []
+    var admissions: [ExogenousEdge.Admission] = []
+    for layer in profile.header.splitLayers {
+      // When every chunk's features are computed, and the moments at which a stream can begin.
+      var chunks: [(frames: Double, time: Double)] = []
+      var starts: [Double] = []
+      if layer <= depth, var pass = pass(listening, blocks: layer) {
+        for prefix in prefixes {
+          let now = listening.began + prefix.seconds + pass.pause(depth: depth)
+          guard now < pass.ended else { break }
+          pass.hear(until: listening.began + prefix.seconds)
+          chunks.append((pass.framesDone, pass.free))
+          starts.append(now)
+        }
+      }
+      for codec in profile.header.codecs {
+        ways.append(Way(layer: layer, codec: codec))
+        for (index, start) in starts.enumerated() {
+          if index == admissions.count {
+            admissions.append(
+              exogenous.admission(start: start, link: link, moment: context.moment))
+          }
+          var stream = ahead(
+            context,
+            SpeculationPlan(
+              splitLayer: layer, codec: codec, packetDuration: configuration.packetDuration),
+            start: start
+          ).packets
+          for chunk in chunks[index...] {
+            stream.send(
+              chunk.frames, at: max(start, chunk.time), link: link, moment: context.moment)
+          }
+          stream.finish(at: timeline(layer).start, link: link, moment: context.moment)
+          ways.append(
+            Way(layer: layer, codec: codec, stream: stream, admission: admissions[index]))
+        }
+      }
+    }
+    return ways
   }
 }

@@ -27,6 +27,10 @@ public final class FleetSimulation {
   let background: BackgroundLoad
   let exogenous: ExogenousEdge
   let oracle: Oracle?
+  /// Told of every utterance that is over, what became of it, and the decisions that its device has made so far.
+  var observer: ((UtteranceContext, UtteranceResult, Int) -> Void)?
+  /// Told of all that a policy is asked about when a user has stopped speaking.
+  var evidenceObserver: ((Evidence) -> Void)?
   var devices: [SimulatedDevice] = []
   var events = EventQueue<FleetEvent>()
   var edge: SimulatedEdge
@@ -69,7 +73,9 @@ public final class FleetSimulation {
     case .clairvoyantOracle: oracle = .clairvoyant
     case .informedOracle:
       oracle = .informed(
-        ExpectedErrors(profile: profile, criterion: configuration.criterion))
+        ExpectedErrors(
+          profile: profile, criterion: configuration.criterion,
+          assumedWordsPerSecond: configuration.costs.wordsPerSecond))
     default: oracle = nil
     }
     try strategy.check(profile)
@@ -84,7 +90,8 @@ public final class FleetSimulation {
     let classes = configuration.classes
     let deviceClass = classes[chance.index(weights: classes.map(\.weight))].class
     let trace = configuration.traces[chance.index(below: configuration.traces.count)]
-    let offset = chance.uniform() * trace.period
+    let drawn = chance.uniform() * trace.period
+    let offset = configuration.alignsTraces ? 0 : drawn
     var outages = Outages.none
     if let means = configuration.outages {
       outages = Outages(
@@ -93,11 +100,11 @@ public final class FleetSimulation {
     }
     let costs = CostPredictor(model: configuration.costs, deviceClass: deviceClass)
     var policy: (any Policy)?
-    if case .policy(let name) = strategy {
+    if let (name, believed, trusted) = policySetup(costs, calibration) {
       policy = try PolicyRegistry.policy(
         named: name,
         settings: PolicySettings(
-          costs: costs, calibration: calibration, criterion: configuration.criterion,
+          costs: believed, calibration: trusted, criterion: configuration.criterion,
           offloadAfterExit: configuration.offloadAfterExit, splitLayer: configuration.splitLayer,
           codec: configuration.codec, packetDuration: configuration.packetDuration,
           cloudLatency: configuration.cloudLatency, budget: configuration.budget,
@@ -112,6 +119,27 @@ public final class FleetSimulation {
       link: SimulatedLink(
         trace: trace, offset: offset, outages: outages, conditions: configuration.conditions),
       arrivals: root.stream(2, UInt64(number)))
+  }
+
+  /// The policy's name, and the costs and thresholds that it goes by; nil for a strategy without one.
+  private func policySetup(_ costs: CostPredictor, _ calibration: Calibration) -> (
+    name: String, costs: CostPredictor, calibration: Calibration
+  )? {
+    switch strategy {
+    case .policy(let name): return (name, costs, calibration)
+    case .priced(let price):
+      var model = costs.model
+      model.weights.megabyte += price
+      return (
+        ModelBasedPolicy.name, CostPredictor(model: model, deviceClass: costs.deviceClass),
+        calibration
+      )
+    case .threshold(let value):
+      var changed = calibration
+      for index in changed.entries.indices { changed.entries[index].threshold = value }
+      return (ConfidencePolicy.name, costs, changed)
+    case .exit, .edge, .baseline, .random, .clairvoyantOracle, .informedOracle: return nil
+    }
   }
 
   /// Runs to the end of virtual time.
@@ -141,6 +169,8 @@ public final class FleetSimulation {
 
   func handle(_ event: FleetEvent, at time: Double) {
     switch event {
+    case .listen(let device):
+      listen(device, at: time)
     case .speak(let device):
       speak(device, at: time)
     case .startArrives(let slot, let serial):

@@ -16,4 +16,8 @@ struct OffloadPlan: Sendable {
   var wordErrors: Int
   /// Whether the device has a model and so a transcript of its own.
   var hedges: Bool
+  /// The packets of a stream that began while the user spoke, to the last; nil: all is sent from `ready` on.
+  var ahead: AheadStream?
+  /// What was sent before in vain.
+  var sunk = SunkUse.none
 }

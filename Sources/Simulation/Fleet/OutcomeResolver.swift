@@ -6,27 +6,52 @@ import Offload
 /// - The edge's answer counts if it is there by the deadline.
 /// - Otherwise the device answers with its own deepest transcript: when its last exit is there if the edge has
 ///   failed, at the deadline at the latest.
+/// - A device that meant to stop at an exit which is not there by the deadline answers with the deepest that is.
 /// - If not even its first exit is there by then, it answers when it is: late is better than nothing.
 struct OutcomeResolver: Sendable {
   let profile: Profile
   let hedge: Bool
   let answerBytes: Double
 
-  /// The device stops at `exit`, which is there at `time`.
+  /// The device stops at `exit`, which is there at `time`. Past the deadline it answers with the deepest exit that
+  /// is there by then, if one is.
+  /// - Parameters:
+  ///   - exits: exits that were there at `from`; the device goes on from there to `exit`.
+  ///   - blocks: blocks that were there.
   func local(
-    _ context: UtteranceContext, exit: Int, exitsDone: Int, blocksDone: Int, at time: Double,
-    costs: CostPredictor
+    _ context: UtteranceContext, _ timeline: LocalTimeline, exit: Int, from: Double, exits: Int,
+    blocks: Int, sunk: SunkUse = .none, costs: CostPredictor
   ) -> UtteranceResult {
     let utterance = profile.utterances[context.utterance]
+    var exit = exit
+    var time = timeline.exitTime(exit, from: from, exits: exits, blocks: blocks)
+    var done = (
+      exits: max(exit, exits, timeline.exitsAhead),
+      blocks: max(timeline.shape.exits[exit - 1].afterBlock, blocks, timeline.ahead)
+    )
+    let deadline = max(context.deadline, from)
+    if time > deadline {
+      let hedge = timeline.hedge(from: from, exits: exits, blocks: blocks, until: deadline)
+      if hedge.ready > 0 {
+        exit = min(exit, hedge.ready)
+        time = deadline
+        done = (hedge.exitsDone, hedge.blocksDone)
+      } else {
+        // Nothing is there at all: late is better than nothing.
+        exit = 1
+        time = timeline.exitTime(1, from: from, exits: 0, blocks: blocks)
+        done = (hedge.exitsDone, hedge.blocksDone)
+      }
+    }
     let errors = utterance.exits[exit - 1].wordErrors
     let use = MeasuredUse(
-      latency: time - context.wanted, blocksDone: blocksDone, exitsDone: exitsDone,
-      expectedErrors: Double(errors))
+      latency: time - context.wanted, blocksDone: done.blocks, exitsDone: done.exits,
+      bytesSent: Int(sunk.bytes), transferSeconds: sunk.seconds, expectedErrors: Double(errors))
     return UtteranceResult(
       finish: time, origin: .exit(exit), offloaded: false, failure: nil,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
-      use: use, wordErrors: errors)
+      use: use, wordErrors: errors, sunkBytes: sunk.bytes)
   }
 
   /// The device has asked the edge.
@@ -53,7 +78,7 @@ struct OutcomeResolver: Sendable {
       let last = timeline.exitTime(
         timeline.shape.exits.count, from: plan.ready, exits: plan.exitsDone,
         blocks: plan.blocksDone)
-      finish = hedges ? min(max(time, last), deadline) : time
+      finish = hedges ? min(max(time, last), deadline) : max(time, plan.ready)
     case .failure:
       break
     case .silence(let seconds):
@@ -61,9 +86,10 @@ struct OutcomeResolver: Sendable {
     }
 
     var done = (ready: plan.exitsDone, exitsDone: plan.exitsDone, blocksDone: plan.blocksDone)
-    if hedges {
+    if plan.hedges {
       done = timeline.hedge(
-        from: plan.ready, exits: plan.exitsDone, blocks: plan.blocksDone, until: finish)
+        from: plan.ready, exits: plan.exitsDone, blocks: plan.blocksDone,
+        until: hedge ? finish : plan.ready)
     }
     var origin = UtteranceResult.Origin.edge
     var errors = plan.wordErrors
@@ -83,23 +109,25 @@ struct OutcomeResolver: Sendable {
       }
     }
 
-    let sends = plan.sendStart < finish
-    let sent =
-      !sends
-      ? 0
-      : finish >= arrival
-        ? plan.bytes : min(plan.bytes, link.bytesSent(from: plan.sendStart, to: finish))
-    let busy =
-      !sends
-      ? 0 : min(finish, arrival + context.moment.roundTrip / 2) - plan.sendStart
+    var sent = 0.0
+    var busy = 0.0
+    if plan.sendStart < finish {
+      busy = max(0, min(finish, arrival + context.moment.roundTrip / 2) - plan.sendStart)
+      sent =
+        plan.ahead?.bytes(by: finish)
+        ?? (finish >= arrival
+          ? plan.bytes : min(plan.bytes, link.bytesSent(from: plan.sendStart, to: finish)))
+    }
     let use = MeasuredUse(
       latency: finish - context.wanted, blocksDone: done.blocksDone, exitsDone: done.exitsDone,
-      bytesSent: Int(sent), bytesReceived: failure == nil ? Int(answerBytes) : 0,
-      transferSeconds: max(0, busy), serverSeconds: serverSeconds, expectedErrors: Double(errors))
+      bytesSent: Int(sent + plan.sunk.bytes),
+      bytesReceived: failure == nil ? Int(answerBytes) : 0,
+      transferSeconds: busy + plan.sunk.seconds, serverSeconds: serverSeconds,
+      expectedErrors: Double(errors))
     return UtteranceResult(
       finish: finish, origin: origin, offloaded: true, failure: failure,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
-      use: use, wordErrors: errors)
+      use: use, wordErrors: errors, isAhead: plan.ahead != nil, sunkBytes: plan.sunk.bytes)
   }
 }

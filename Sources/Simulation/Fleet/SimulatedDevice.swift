@@ -21,15 +21,21 @@ struct SimulatedDevice {
   let link: SimulatedLink
   var linkEstimator = LinkEstimator()
   var edgeEstimator = EdgeEstimator()
-  var connection = ConnectionState()
-  /// Since when `connection` stands, for crashes that happened since.
+  var linkState = LinkState()
+  /// The attempt to connect that is under way: what will come of it, and when, is settled by the link.
+  var attempt: (until: Double, succeeds: Bool)?
+  /// Since when the connection stands, for crashes that happened since.
   var connectedSince = 0.0
   /// As the device measures it; nil before it has.
   var measuredSpeed: Double?
   var arrivals: SeededGenerator
   var utterances = 0
+  /// Times that its policy was asked what to do with an utterance that was over.
+  var decisions = 0
   /// When the user stopped speaking, the last time and the next.
   var wanted = 0.0
+  /// The utterance that is being spoken, from its beginning to its end.
+  var listening: Listening?
   /// What a policy that learns decided on the utterance under way, and when; nil for other policies.
   var learning: (decisions: [Decision], at: Double)?
   /// Joules drawn so far.
@@ -63,19 +69,21 @@ struct SimulatedDevice {
   ///   - crashes: of the edge; a connection does not survive one.
   ///   - jitter: draws a number from 0 to 1.
   mutating func settle(at time: Double, crashes: Outages, jitter: () -> Double) {
-    if case .connecting(let until, let succeeds) = connection.phase, until <= time {
-      if succeeds {
-        connection.succeeded()
-        connectedSince = until
+    if let attempt, attempt.until <= time {
+      self.attempt = nil
+      if attempt.succeeds {
+        linkState.succeeded()
+        connectedSince = attempt.until
       } else {
-        connection.attemptFailed(at: until, jitter: jitter())
-        pending.append((until, .disconnected))
+        linkState.failed(at: attempt.until, jitter: jitter())
+        pending.append((attempt.until, .disconnected))
       }
     }
-    if connection.phase == .connected, let crash = crashes.next(at: connectedSince),
+    if linkState.phase == .connected, let crash = crashes.next(at: connectedSince),
       crash.lowerBound <= time
     {
-      connection.lost()
+      // A connection that worked and broke waits for nothing: no jitter is drawn.
+      linkState.failed(at: crash.lowerBound, jitter: 0)
       pending.append((crash.lowerBound, .disconnected))
     }
     guard !pending.isEmpty else { return }

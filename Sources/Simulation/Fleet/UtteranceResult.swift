@@ -26,4 +26,8 @@ struct UtteranceResult: Sendable {
   /// What `cost` was computed from.
   var use: MeasuredUse
   var wordErrors: Int
+  /// Whether the answer came, or was to come, from a stream that began while the user spoke.
+  var isAhead = false
+  /// Bytes that were sent while the user spoke and were of no use.
+  var sunkBytes = 0.0
 }

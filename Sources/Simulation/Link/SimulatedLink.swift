@@ -29,10 +29,19 @@ public struct SimulatedLink: Sendable {
 
   /// When the last of `bytes` that are sent from `start` on reaches the edge.
   public func arrival(bytes: Double, startingAt start: Double, moment: LinkMoment) -> Double {
-    let onTheWire = (bytes + moment.queuedBytes) / (1 - min(conditions.loss, 0.9))
+    arrival(leftAt: left(bytes: bytes + moment.queuedBytes, startingAt: start), moment: moment)
+  }
+
+  /// When the last of `bytes` that are sent from `start` on has left the bottleneck; what stands before them in
+  /// its queue is to be counted in by the caller.
+  func left(bytes: Double, startingAt start: Double) -> Double {
+    uplinkFinish(bits: bytes / (1 - min(conditions.loss, 0.9)) * 8, startingAt: start)
+  }
+
+  /// When the end of a message, which left the bottleneck at `time`, is at the edge.
+  func arrival(leftAt time: Double, moment: LinkMoment) -> Double {
     let timer = max(Self.retransmissionTimeout, moment.roundTrip)
-    return uplinkFinish(bits: onTheWire * 8, startingAt: start)
-      + Double(moment.tailLosses) * timer + moment.roundTrip / 2
+    return time + Double(moment.tailLosses) * timer + moment.roundTrip / 2
   }
 
   /// When the answer to something small that is sent at `start` is back.

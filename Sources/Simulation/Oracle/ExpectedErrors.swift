@@ -6,17 +6,35 @@ struct ExpectedErrors: Sendable {
   static let classes = 8
 
   let criterion: ConfidenceCriterion
+  /// By exit, from 1: what says how many words there are; the place 0 is empty. The device's own rule.
+  private let wordsOf: [ExpectedWords?]
+  private let assumedWordsPerSecond: Double
   /// For every exit: the upper ends of all classes but the last.
   private let limits: [[Double]]
   /// `next[e][c][d]`: class d at exit e + 1 after class c at exit e; e = 0 is before the first exit.
   let next: [[[Double]]]
-  /// `exit[e][c]`: errors a reference word at exit e, for e from 1.
+  /// `exit[e][c]`: errors an expected word at exit e, for e from 1.
   let exit: [[Double]]
-  /// `edge[e][c]`: errors a reference word by edge result of the profile.
+  /// `edge[e][c]`: errors an expected word by edge result of the profile.
   let edge: [[[OracleAlternative.Edge: Double]]]
 
-  init(profile: Profile, criterion: ConfidenceCriterion) {
+  init(profile: Profile, criterion: ConfidenceCriterion, assumedWordsPerSecond: Double) {
     self.criterion = criterion
+    self.assumedWordsPerSecond = assumedWordsPerSecond
+    let wordsOf: [ExpectedWords?] =
+      [nil]
+      + profile.header.shape.exits.indices.map { exit in
+        ExpectedWords(
+          fitting: profile.utterances.map {
+            .init(
+              tokens: $0.exits[exit].evidence.tokenCount, seconds: $0.seconds,
+              words: $0.referenceWords)
+          })
+      }
+    self.wordsOf = wordsOf
+    func expectedWords(_ utterance: ProfiledUtterance, _ exit: Int) -> Double {
+      Self.words(wordsOf, utterance, exit: exit, assumed: assumedWordsPerSecond)
+    }
     let utterances = profile.utterances
     let exits = profile.header.shape.exits.count
     let classes = max(1, min(Self.classes, utterances.count / 20))
@@ -44,7 +62,7 @@ struct ExpectedErrors: Sendable {
       for utterance in utterances {
         let place = classify(utterance, exit)
         if exit < exits { moves[place][classify(utterance, exit + 1)] += 1 }
-        words[place] += Double(utterance.referenceWords)
+        words[place] += expectedWords(utterance, exit)
         if exit > 0 { errors[place] += Double(utterance.exits[exit - 1].wordErrors) }
         for result in utterance.edge {
           edges[place][.init(splitLayer: result.splitLayer, codec: result.codec), default: 0] +=
@@ -56,13 +74,27 @@ struct ExpectedErrors: Sendable {
           let sum = row.reduce(0, +)
           return sum > 0 ? row.map { $0 / sum } : row.map { _ in 1 / Double(classes) }
         })
-      exitRates.append(zip(errors, words).map { $0 / max($1, 1) })
+      exitRates.append(zip(errors, words).map { $0 / max($1, 0.5) })
       edgeRates.append(
-        zip(edges, words).map { rates, words in rates.mapValues { $0 / max(words, 1) } })
+        zip(edges, words).map { rates, words in rates.mapValues { $0 / max(words, 0.5) } })
     }
     self.next = next
     exit = exitRates
     edge = edgeRates
+  }
+
+  /// Words to expect once `exit` exits have spoken.
+  func words(_ utterance: ProfiledUtterance, exit: Int) -> Double {
+    Self.words(wordsOf, utterance, exit: exit, assumed: assumedWordsPerSecond)
+  }
+
+  private static func words(
+    _ models: [ExpectedWords?], _ utterance: ProfiledUtterance, exit: Int, assumed: Double
+  ) -> Double {
+    let model = exit == 0 ? (models.count > 1 ? models[1] : nil) : models[exit]
+    return model?.count(
+      tokens: exit == 0 ? nil : utterance.exits[exit - 1].evidence.tokenCount,
+      seconds: utterance.seconds) ?? assumed * utterance.seconds
   }
 
   /// The class of an exit's confidence; 0 before the first exit.

@@ -33,17 +33,32 @@ enum Oracle: Sendable {
     _ costs: CostModel, exits: Int
   ) -> UtteranceResult {
     let weight = costs.weights.wordError
-    let words = utterance.seconds * costs.wordsPerSecond
+    let words = (0...exits).map { model.words(utterance, exit: $0) }
     // An offload that is not answered is worse than the stop that it ends in: it is left out.
     let usable = alternatives.filter { $0.result.failure == nil }
-    let byExits = (0...exits).map { seen in usable.filter { $0.exitsSeen == seen } }
+    // Of the same layer and codec only the cheapest beginning: their errors are the same.
+    let byExits = (0...exits).map { seen in
+      var cheapest: [OracleAlternative.Edge?: OracleAlternative] = [:]
+      var order: [OracleAlternative.Edge?] = []
+      for alternative in usable where alternative.exitsSeen == seen {
+        guard let known = cheapest[alternative.edge] else {
+          cheapest[alternative.edge] = alternative
+          order.append(alternative.edge)
+          continue
+        }
+        if alternative.result.cost.total < known.result.cost.total {
+          cheapest[alternative.edge] = alternative
+        }
+      }
+      return order.compactMap { cheapest[$0] }
+    }
 
     func expected(_ alternative: OracleAlternative, place: Int) -> Double {
       let known = alternative.result.cost.total - Double(alternative.result.wordErrors) * weight
       let rate =
         alternative.edge.map { model.edge[alternative.exitsSeen][place][$0] ?? 0 }
         ?? model.exit[alternative.exitsSeen][place]
-      return known + rate * words * weight
+      return known + rate * words[alternative.exitsSeen] * weight
     }
     func best(_ seen: Int, place: Int) -> (cost: Double, result: UtteranceResult?) {
       var best: (cost: Double, result: UtteranceResult?) = (.infinity, nil)

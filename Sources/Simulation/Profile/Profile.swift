@@ -25,21 +25,24 @@ public struct Profile: Sendable, Hashable {
   }
 
   /// Reads a file.
+  /// - Parameter keepsTranscripts: false saves the memory of what no simulation needs.
   /// - Throws: `ProfileError`.
-  public init(path: String) throws(ProfileError) {
+  public init(path: String, keepsTranscripts: Bool = false) throws(ProfileError) {
     guard FileManager.default.fileExists(atPath: path) else {
       throw .unreadable(path: path, reason: "there is no such file")
     }
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadable(path: path, reason: "it is a folder or not readable by this user")
     }
-    try self.init(jsonLines: data, path: path)
+    try self.init(jsonLines: data, path: path, keepsTranscripts: keepsTranscripts)
   }
 
   /// Reads JSON lines from memory.
   /// - Parameter path: the file's name, for errors.
   /// - Throws: `ProfileError`.
-  public init(jsonLines data: Data, path: String) throws(ProfileError) {
+  public init(jsonLines data: Data, path: String, keepsTranscripts: Bool = true)
+    throws(ProfileError)
+  {
     struct Version: Decodable { var tandemProfile: Int }
     let decoder = JSONDecoder()
     var header: ProfileHeader?
@@ -62,7 +65,8 @@ public struct Profile: Sendable, Hashable {
         continue
       }
       do {
-        utterances.append(try decoder.decode(ProfiledUtterance.self, from: Data(line)))
+        let utterance = try decoder.decode(ProfiledUtterance.self, from: Data(line))
+        utterances.append(keepsTranscripts ? utterance : utterance.withoutTranscripts)
         lines.append(index + 1)
       } catch {
         throw .malformedLine(path: path, line: index + 1, reason: Self.explain(error))
@@ -119,6 +123,13 @@ public struct Profile: Sendable, Hashable {
     edgeIndex[EdgeKey(splitLayer: splitLayer, codec: codec)].map { utterances[utterance].edge[$0] }
   }
 
+  /// Only the utterances for which `isKept` holds; nil if none does.
+  /// - Parameter isKept: told an utterance and its position.
+  public func filtered(_ isKept: (ProfiledUtterance, Int) -> Bool) -> Profile? {
+    let kept = utterances.enumerated().filter { isKept($0.element, $0.offset) }.map(\.element)
+    return try? Profile(header: header, utterances: kept)
+  }
+
   /// The file's bytes: sorted keys, so that versions can be compared.
   public func jsonLines() throws -> Data {
     let encoder = JSONEncoder()
@@ -140,7 +151,8 @@ public struct Profile: Sendable, Hashable {
         CalibrationSample(
           utterance: utterance.id, exit: exit.evidence.exit, afterBlock: exit.evidence.afterBlock,
           confidence: exit.evidence.confidence(criterion), wordErrors: exit.wordErrors,
-          referenceWords: utterance.referenceWords, edgeWordErrors: utterance.edge[0].wordErrors)
+          referenceWords: utterance.referenceWords, edgeWordErrors: utterance.edge[0].wordErrors,
+          tokens: exit.evidence.tokenCount, seconds: utterance.seconds)
       }
     }
   }
@@ -148,6 +160,8 @@ public struct Profile: Sendable, Hashable {
   private static func flaw(_ header: ProfileHeader) -> String? {
     if header.shape.exits.isEmpty { return "the shape has no exits" }
     if header.shape.framesPerSecond <= 0 { return "framesPerSecond is not positive" }
+    if let step = header.prefixSeconds, !(step > 0.01) { return "prefixSeconds is not positive" }
+    if let frames = header.chunkFrames, frames < 1 { return "chunkFrames is not positive" }
     if header.dimension < 1 { return "the dimension is not positive" }
     if header.splitLayers.isEmpty || header.codecs.isEmpty {
       return "splitLayers or codecs are empty"
@@ -188,6 +202,17 @@ public struct Profile: Sendable, Hashable {
     guard utterance.baselines.map(\.name) == header.baselines,
       utterance.baselines.allSatisfy({ $0.bytes > 0 && $0.wordErrors >= 0 })
     else { return "its baselines are not those of the header" }
+    if let step = header.prefixSeconds {
+      let expected = max(0, Int((utterance.seconds / step - 1e-9).rounded(.up)) - 1)
+      guard let prefixes = utterance.prefixes, prefixes.count == expected else {
+        return "it has \(utterance.prefixes?.count ?? 0) prefixes, its length asks for \(expected)"
+      }
+      for prefix in prefixes {
+        guard prefix.exits.isEmpty || prefix.exits.map(\.exit) == header.shape.exits.map(\.exit),
+          prefix.exits.allSatisfy(\.frameEntropy.isFinite)
+        else { return "a prefix's exits are not those of the shape" }
+      }
+    }
     return nil
   }
 

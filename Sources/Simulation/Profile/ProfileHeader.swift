@@ -19,10 +19,15 @@ public struct ProfileHeader: Codable, Sendable, Hashable {
   public var codecs: [Int]
   /// What is sent instead of features by a client without a model, such as "opus-24"; may be empty.
   public var baselines: [String]
+  /// Seconds of speech between two of an utterance's prefixes; nil: there are none, and nothing is sent while the
+  /// user speaks.
+  public var prefixSeconds: Double?
+  /// Encoder frames that are computed at a time; nil: every frame by itself.
+  public var chunkFrames: Int?
 
   public init(
     source: String, shape: ModelShape, dimension: Int, splitLayers: [Int], codecs: [Int],
-    baselines: [String] = []
+    baselines: [String] = [], prefixSeconds: Double? = nil, chunkFrames: Int? = nil
   ) {
     tandemProfile = Self.currentVersion
     self.source = source
@@ -31,5 +36,7 @@ public struct ProfileHeader: Codable, Sendable, Hashable {
     self.splitLayers = splitLayers
     self.codecs = codecs
     self.baselines = baselines
+    self.prefixSeconds = prefixSeconds
+    self.chunkFrames = chunkFrames
   }
 }

@@ -7,10 +7,26 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
     public var evidence: ExitEvidence
     /// Substitutions, deletions and insertions.
     public var wordErrors: Int
+    /// What the exit said; nil where the profile was read without transcripts, which no simulation needs.
+    public var transcript: String?
 
-    public init(evidence: ExitEvidence, wordErrors: Int) {
+    public init(evidence: ExitEvidence, wordErrors: Int, transcript: String? = nil) {
       self.evidence = evidence
       self.wordErrors = wordErrors
+      self.transcript = transcript
+    }
+  }
+
+  /// What the exits said while the user was still speaking.
+  public struct Prefix: Codable, Sendable, Hashable {
+    /// Seconds of speech heard.
+    public var seconds: Double
+    /// Of every exit, over the whole chunks that were computed by then: none if there was no chunk yet.
+    public var exits: [ExitEvidence]
+
+    public init(seconds: Double, exits: [ExitEvidence]) {
+      self.seconds = seconds
+      self.exits = exits
     }
   }
 
@@ -24,28 +40,36 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
     public var wordErrors: Int
     /// Operations of the edge; nil: as the header's shape says.
     public var operations: Double?
+    /// What the edge answered; nil as in `Exit`.
+    public var transcript: String?
 
     public init(
-      splitLayer: Int, codec: Int, bytes: Int, wordErrors: Int, operations: Double? = nil
+      splitLayer: Int, codec: Int, bytes: Int, wordErrors: Int, operations: Double? = nil,
+      transcript: String? = nil
     ) {
       self.splitLayer = splitLayer
       self.codec = codec
       self.bytes = bytes
       self.wordErrors = wordErrors
       self.operations = operations
+      self.transcript = transcript
     }
   }
 
   /// Audio to a server that has the whole model.
   public struct Baseline: Codable, Sendable, Hashable {
     public var name: String
+    /// Bytes of all encoded frames with their lengths, without the framing of the stream's packets.
     public var bytes: Int
     public var wordErrors: Int
+    /// What the server answered; nil as in `Exit`.
+    public var transcript: String?
 
-    public init(name: String, bytes: Int, wordErrors: Int) {
+    public init(name: String, bytes: Int, wordErrors: Int, transcript: String? = nil) {
       self.name = name
       self.bytes = bytes
       self.wordErrors = wordErrors
+      self.transcript = transcript
     }
   }
 
@@ -62,10 +86,13 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
   public var edge: [Edge]
   /// One a name of the header's `baselines`.
   public var baselines: [Baseline]
+  /// One every `ProfileHeader.prefixSeconds` of speech, the whole utterance not among them; nil in profiles that
+  /// were made without.
+  public var prefixes: [Prefix]?
 
   public init(
     id: String, seconds: Double, referenceWords: Int, signalToNoise: Double? = nil, exits: [Exit],
-    edge: [Edge], baselines: [Baseline] = []
+    edge: [Edge], baselines: [Baseline] = [], prefixes: [Prefix]? = nil
   ) {
     self.id = id
     self.seconds = seconds
@@ -74,5 +101,15 @@ public struct ProfiledUtterance: Codable, Sendable, Hashable {
     self.exits = exits
     self.edge = edge
     self.baselines = baselines
+    self.prefixes = prefixes
+  }
+
+  /// The same without any transcript.
+  var withoutTranscripts: ProfiledUtterance {
+    var copy = self
+    for index in copy.exits.indices { copy.exits[index].transcript = nil }
+    for index in copy.edge.indices { copy.edge[index].transcript = nil }
+    for index in copy.baselines.indices { copy.baselines[index].transcript = nil }
+    return copy
   }
 }

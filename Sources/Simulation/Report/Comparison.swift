@@ -18,6 +18,7 @@ public struct Comparison: Sendable {
   ) throws {
     self.scenario = scenario
     self.seed = seed
+    let profile = scenario.configuration.said(profile)
     var runs: [FleetRun] = []
     for strategy in strategies {
       progress?(strategy.name, 0)

@@ -22,7 +22,7 @@ struct HTMLReport {
     ).text
   }
 
-  private static let style = """
+  static let style = """
     th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
     tr.policy td { background: #eef5ff; }
     tr.oracle td { background: #f3f8ee; }
@@ -165,6 +165,7 @@ struct HTMLReport {
     let dashes: String? =
       switch report.kind {
       case .policy: nil
+      case .reference: "9 3"
       case .fixed: "6 4"
       case .oracle: "2 3"
       }
@@ -313,6 +314,7 @@ struct HTMLReport {
       let color =
         switch report.kind {
         case .policy: "#1f6fd1"
+        case .reference: "#7a3fc0"
         case .fixed: "#8a94a3"
         case .oracle: "#4c8c1f"
         }

@@ -15,6 +15,8 @@ struct Statistics: Sendable {
   let seconds: Double
   private(set) var utterances = 0
   var decisions = 0
+  /// Times that devices looked at what their exits said while the user spoke.
+  var considerations = 0
   private(set) var blocks: [PairedBootstrap.Block]
   private let blocksPerDevice: Int
   private var latency = LatencyHistogram()
@@ -23,6 +25,9 @@ struct Statistics: Sendable {
   private var sumBytes = 0.0
   private var sumJoules = 0.0
   private var sumServer = 0.0
+  private var keptAhead = 0
+  private var sunk = 0
+  private var sunkBytes = 0.0
   private var wordErrors = 0
   private var referenceWords = 0
   private var offloads = 0
@@ -65,6 +70,9 @@ struct Statistics: Sendable {
     wordErrors += result.wordErrors
     referenceWords += words
     if result.offloaded { offloads += 1 }
+    if result.isAhead { keptAhead += 1 }
+    if result.sunkBytes > 0 { sunk += 1 }
+    sunkBytes += result.sunkBytes
     if result.finish > deadline + 0.1 || result.origin == .none { misses += 1 }
     if result.origin == .none { unanswered += 1 }
     answeredBy[result.origin, default: 0] += 1
@@ -86,12 +94,16 @@ struct Statistics: Sendable {
     let length = seconds / Double(Self.timelineSlices)
     return StrategyReport(
       strategy: strategy.name, kind: strategy.kind, scenario: scenario, seed: seed,
-      profile: profile, utterances: utterances, decisions: decisions, events: events,
+      profile: profile, utterances: utterances, decisions: decisions,
+      considerations: considerations,
+      events: events,
       meanCost: meanCost,
       meanCostInterval: PairedBootstrap.interval(blocks, seed: seed) ?? [meanCost, meanCost],
       meanLatency: sumLatency / count, medianLatency: latency.percentile(0.5),
       latency90: latency.percentile(0.9), latency95: latency.percentile(0.95),
       latency99: latency.percentile(0.99), offloadRate: Double(offloads) / count,
+      aheadRate: Double(keptAhead) / count, withdrawnRate: Double(sunk) / count,
+      withdrawnBytesPerUtterance: sunkBytes / count,
       bytesPerUtterance: sumBytes / count, joulesPerUtterance: sumJoules / count,
       serverSecondsPerUtterance: sumServer / count, wordErrors: wordErrors,
       referenceWords: referenceWords,

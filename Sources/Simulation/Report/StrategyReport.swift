@@ -11,6 +11,8 @@ public struct StrategyReport: Codable, Sendable, Hashable {
   public var profile: String
   public var utterances: Int
   public var decisions: Int
+  /// Times that devices looked at what their exits said while the user spoke.
+  public var considerations: Int
   public var events: Int
   /// Cost units (Config/costs.yaml) an utterance, with true errors.
   public var meanCost: Double
@@ -24,6 +26,12 @@ public struct StrategyReport: Codable, Sendable, Hashable {
   public var latency99: Double?
   /// Share of the utterances.
   public var offloadRate: Double
+  /// Share of the utterances whose offload was a stream that began while the user spoke.
+  public var aheadRate: Double
+  /// Share of those for which something was sent while the user spoke, and withdrawn or lost.
+  public var withdrawnRate: Double
+  /// Bytes of that, over all utterances; they are in `bytesPerUtterance` too.
+  public var withdrawnBytesPerUtterance: Double
   public var bytesPerUtterance: Double
   public var joulesPerUtterance: Double
   public var serverSecondsPerUtterance: Double

@@ -8,7 +8,7 @@ import Yams
 public struct Scenario: Sendable {
   public let name: String
   public let description: String
-  public let configuration: FleetConfiguration
+  public internal(set) var configuration: FleetConfiguration
   /// Where the links' rates come from: for the report.
   public let linkSource: String
 
@@ -80,6 +80,14 @@ public struct Scenario: Sendable {
     configuration.deadline = try devices.number("deadlineSeconds", 0.05...600, default: 2)
     configuration.hedge = try devices.boolean("hedge", default: true)
     configuration.observesStalls = try devices.boolean("observesStalls", default: false)
+    configuration.utteranceSets = try devices.strings("utterances")
+    configuration.streams = try devices.boolean("streams", default: true)
+    configuration.speculation = SpeculationSettings(
+      mode: try devices.choice("speculation", default: SpeculationSettings().mode),
+      threshold: try devices.number(
+        "speculationThreshold", 0...1, default: SpeculationSettings().threshold))
+    configuration.maximumUtteranceSeconds = try devices.number(
+      "maximumUtteranceSeconds", 1...600, default: 30)
     configuration.packetDuration =
       try devices.number("packetMilliseconds", 40...10_000, default: 320) / 1000
     configuration.connectSeconds = try devices.number("connectSeconds", 0.1...60, default: 3)
