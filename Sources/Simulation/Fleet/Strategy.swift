@@ -1,4 +1,5 @@
 import Offload
+import Plotting
 
 /// Who decides in a run: a policy that ships, or something to compare it with.
 public enum Strategy: Hashable, Sendable {
