@@ -130,7 +130,8 @@ let package = Package(
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload", "SecureTransport",
+        "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
+        "SecureTransport",
         "TandemProtocol", "Settings", crypto, grpc, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],

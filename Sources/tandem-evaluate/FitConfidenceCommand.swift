@@ -71,7 +71,8 @@ struct FitConfidenceCommand: ParsableCommand {
         }
         for curve in result.selection.sorted(by: { $0.area < $1.area }) {
           print(
-            pad(curve.criterion.rawValue, 18), "error rate over all average depths", percent(curve.area)
+            pad(curve.criterion.rawValue, 18), "error rate over all average depths",
+            percent(curve.area)
           )
         }
       }
@@ -94,7 +95,9 @@ struct FitConfidenceCommand: ParsableCommand {
   }
 
   private func picture(_ result: ConfidenceFitting) -> PictureSheet {
-    let colors = ["#1b6ca8", "#c8553d", "#3a7d44", "#8e6c8a", "#b08900", "#555555", "#00838f", "#ad1457"]
+    let colors = [
+      "#1b6ca8", "#c8553d", "#3a7d44", "#8e6c8a", "#b08900", "#555555", "#00838f", "#ad1457",
+    ]
     let reliability = Plot(
       title: "Predicted probability against what came true", xLabel: "predicted",
       yLabel: "share of transcripts that were right", xRange: 0...1, yRange: 0...1,
@@ -114,7 +117,8 @@ struct FitConfidenceCommand: ParsableCommand {
       yRange: 0.9 * (all.map(\.errorRate).min() ?? 0)...(all.map(\.errorRate).max() ?? 1),
       series: result.selection.enumerated().map { index, curve in
         Plot.Series(
-          name: curve.criterion.rawValue, points: curve.points.map { ($0.averageDepth, $0.errorRate) },
+          name: curve.criterion.rawValue,
+          points: curve.points.map { ($0.averageDepth, $0.errorRate) },
           color: colors[index % colors.count], isBold: curve.criterion == .probability)
       })
     return PictureSheet(

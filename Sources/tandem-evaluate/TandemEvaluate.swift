@@ -130,7 +130,8 @@ struct WordErrorRateCommand: ParsableCommand {
   @Option(help: "A Python with the training package's synthesis extra.")
   var peerPython = ".venv/bin/python"
 
-  @Option(help: "Count how often this phrase comes out where it was, and was not, said; repeatable.")
+  @Option(
+    help: "Count how often this phrase comes out where it was, and was not, said; repeatable.")
   var phrase: [String] = []
 
   func validate() throws {

@@ -32,7 +32,8 @@ import Testing
     #expect(separable.weights[1] == 0, "a feature that never varies weighs nothing")
     #expect(separable.probability([0, 3]) < 0.1 && separable.probability([99, 3]) > 0.9)
     let always = LogisticRegression(features: [[1], [2], [3]], labels: [true, true, true])
-    #expect(always.intercept.isFinite && always.probability([2]) > 0.5 && always.probability([2]) < 1)
+    #expect(
+      always.intercept.isFinite && always.probability([2]) > 0.5 && always.probability([2]) < 1)
     #expect(LogisticRegression(features: [], labels: []).weights.isEmpty)
   }
 
@@ -61,7 +62,8 @@ import Testing
       let second = first == 0 ? 0 : numbers.uniform() < 0.5 ? 0 : 1
       return ConfidenceFitting.Measured(
         results: [
-          search([1, 2], posterior: sure), search(first == second ? [1, 2] : [1, 3], posterior: sure),
+          search([1, 2], posterior: sure),
+          search(first == second ? [1, 2] : [1, 3], posterior: sure),
         ], errors: [first, second], words: 2)
     }
   }
@@ -91,7 +93,8 @@ import Testing
     #expect {
       try ExitConfidence(json: Data(text.utf8), path: "there")
     } throws: {
-      "\($0)".contains("moonPhase") && "\($0)".contains("there") && "\($0)".contains("fit-confidence")
+      "\($0)".contains("moonPhase") && "\($0)".contains("there")
+        && "\($0)".contains("fit-confidence")
     }
     #expect(throws: ExitConfidenceError.otherVersion(path: "x", found: 9)) {
       try ExitConfidence(json: Data(#"{"version": 9}"#.utf8), path: "x")
