@@ -55,17 +55,13 @@ struct DrawingCommandTests {
     #expect(try file("log.svg").hasPrefix("<svg"))
   }
 
-  /// Ten times the rows. Both runs are long enough for their memory to be seen.
   @Test func memoryDoesNotGrowWithTheLog() async throws {
-    let small = try await draw(try await log("small.sqlite", rows: 60_000))
-    let large = try await draw(try await log("large.sqlite", rows: 600_000))
-    #expect(small.status == 0 && large.status == 0, "\(large.errors)")
-    #expect(large.output.contains("utterances    600000"))
-    #expect(small.peakKibibytes > 0)
-    // Eight bytes a row would be 4,219 KiB more.
-    #expect(
-      large.peakKibibytes < small.peakKibibytes + 4_000,
-      "\(small.peakKibibytes) and \(large.peakKibibytes) KiB")
+    let outcome = try await draw(try await log("large.sqlite", rows: 600_000))
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("utterances    600000"))
+    // Seen many times a second for as long as it runs. Half a kilobyte a row would be 300,000 KiB more.
+    #expect(outcome.peakKibibytes > 0)
+    #expect(outcome.peakKibibytes < 100_000, "\(outcome.peakKibibytes) KiB")
   }
 
   @Test func aPlaceThatCannotBeWrittenIsNamed() async throws {
