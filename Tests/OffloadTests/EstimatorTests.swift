@@ -76,6 +76,28 @@ import Testing
     #expect(later.connectivity == .connected)
   }
 
+  /// A link on which nothing came through is tried again after a while, and at once when there is a new connection; what
+  /// came through slowly is a measurement as any other.
+  @Test func aStallIsNotBelievedForLong() throws {
+    func estimator(_ bytes: Int) -> LinkEstimator {
+      var estimator = LinkEstimator()
+      estimator.observeTransfer(bytes: 25_000, seconds: 0.1, at: 0)
+      estimator.observeStall(bytes: bytes, seconds: 2, at: 10)
+      return estimator
+    }
+    var silent = estimator(100)
+    #expect(try #require(silent.estimate(at: 10).bandwidth).median == 400)
+    #expect(try #require(silent.estimate(at: 69).bandwidth).median == 400)
+    #expect(try #require(silent.estimate(at: 71).bandwidth).median == 2e6)
+    silent.observeDisconnected(at: 11)
+    #expect(try #require(silent.estimate(at: 12).bandwidth).median == 400)
+    silent.observeConnected(at: 12)
+    #expect(try #require(silent.estimate(at: 12).bandwidth).median == 2e6)
+    var slow = estimator(4_000)
+    slow.observeConnected(at: 12)
+    #expect(try #require(slow.estimate(at: 500).bandwidth).median == 16_000)
+  }
+
   @Test func nonsenseIsIgnoredAndCounted() {
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 0, seconds: 1, at: 0)

@@ -12,17 +12,21 @@ public struct LinkEstimator: Sendable {
     public var halfLife: Double
     /// Seconds after which an observation is forgotten.
     public var memory: Double
+    /// Seconds after which a stall is forgotten in which next to nothing came through: it says that there is no link now,
+    /// not what one there will be, and who believes it never tries again.
+    public var stallMemory: Double
     /// Observations kept of each kind.
     public var capacity: Int
     /// Transfers of fewer bytes say nothing of bandwidth: latency and one segment dominate them.
     public var minimumTransferBytes: Int
 
     public init(
-      halfLife: Double = 30, memory: Double = 600, capacity: Int = 64,
+      halfLife: Double = 30, memory: Double = 600, stallMemory: Double = 60, capacity: Int = 64,
       minimumTransferBytes: Int = 1_000
     ) {
       self.halfLife = halfLife
       self.memory = memory
+      self.stallMemory = stallMemory
       self.capacity = capacity
       self.minimumTransferBytes = minimumTransferBytes
     }
@@ -32,6 +36,8 @@ public struct LinkEstimator: Sendable {
     var time: Double
     var value: Double
     var weight: Double
+    /// Whether next to nothing came through.
+    var isStall = false
   }
 
   public let settings: Settings
@@ -66,7 +72,8 @@ public struct LinkEstimator: Sendable {
   }
 
   /// A transfer that was given up at `time`: so many bytes had been acknowledged (often none) in so many
-  /// seconds. Lets the estimate fall while nothing gets through.
+  /// seconds. Lets the estimate fall while nothing gets through. If it was too little to tell a bandwidth, it is
+  /// forgotten sooner than a measurement, and when a connection is made.
   public mutating func observeStall(bytes: Int, seconds: Double, at time: Double) {
     guard bytes >= 0, seconds > 0, seconds.isFinite, time.isFinite else {
       ignoredCount += 1
@@ -74,7 +81,8 @@ public struct LinkEstimator: Sendable {
     }
     append(
       Observation(
-        time: time, value: Double(bytes) * 8 / seconds, weight: min(max(seconds, 0.1), 10)),
+        time: time, value: Double(bytes) * 8 / seconds, weight: min(max(seconds, 0.1), 10),
+        isStall: bytes < settings.minimumTransferBytes),
       to: &bandwidths)
   }
 
@@ -91,6 +99,7 @@ public struct LinkEstimator: Sendable {
   /// A connection was made.
   public mutating func observeConnected(at time: Double) {
     connectivity = .connected
+    bandwidths.removeAll { $0.isStall }
   }
 
   /// The connection was lost, or could not be made.
@@ -104,7 +113,9 @@ public struct LinkEstimator: Sendable {
 
   /// What is known at `time`.
   public func estimate(at time: Double) -> LinkEstimate {
-    let freshBandwidths = bandwidths.filter { time - $0.time <= settings.memory }
+    let freshBandwidths = bandwidths.filter {
+      time - $0.time <= ($0.isStall ? min(settings.stallMemory, settings.memory) : settings.memory)
+    }
     let freshRoundTrips = roundTrips.filter { time - $0.time <= settings.memory }
     let latest = [freshBandwidths.last?.time, freshRoundTrips.last?.time].compactMap { $0 }.max()
     return LinkEstimate(
