@@ -42,10 +42,31 @@ import Testing
   @Test func stallsPullTheEstimateDown() throws {
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 125_000, seconds: 1, at: 0)
-    for index in 1...4 { estimator.observeStall(bytes: 0, seconds: 2, at: Double(index)) }
+    for index in 1...4 { estimator.observeStall(bytes: 2_000, seconds: 2, at: Double(index)) }
     let estimate = estimator.estimate(at: 5)
-    #expect(try #require(estimate.bandwidth).median == 0)
+    #expect(try #require(estimate.bandwidth).median == 8_000)
     #expect(estimate.sampleCount == 5)
+  }
+
+  /// Where nothing gets through there is no bandwidth to learn, only how often that happens.
+  @Test func silencesAreCountedApart() throws {
+    var estimator = LinkEstimator()
+    #expect(estimator.estimate(at: 0).silence == nil)
+    for index in 1...20 {
+      estimator.observeTransfer(bytes: 125_000, seconds: 1, at: Double(index) * 60)
+    }
+    let before = try #require(estimator.estimate(at: 1_200).silence)
+    #expect(before < 0.02)
+    estimator.observeStall(bytes: 0, seconds: 2, at: 1_210)
+    let after = estimator.estimate(at: 1_211)
+    #expect(try #require(after.silence) > 0.3, "right after it another one is likely")
+    #expect(try #require(after.bandwidth).median == 1e6)
+    let later = try #require(estimator.estimate(at: 1_600).silence)
+    #expect(later > before && later < 0.15, "in the long run it was one of many")
+    // A link that never lets anything through is silent for sure.
+    var dead = LinkEstimator()
+    for index in 1...10 { dead.observeStall(bytes: 0, seconds: 2, at: Double(index) * 60) }
+    #expect(try #require(dead.estimate(at: 601).silence) > 0.9)
   }
 
   @Test func anOutageIsSurvivedAndOldKnowledgeCountsLess() throws {
