@@ -99,6 +99,9 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
         try await self.serve(request, response, deadline, context)
       }
       counted.withLock { $0.answered += 1 }
+    } catch let early as EndedEarly {
+      withdrawn(context)
+      throw early.refusal.statusError
     } catch let refused as Tandem_V1_Refused {
       counted.withLock { $0.refused += 1 }
       log.info(
@@ -111,14 +114,17 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
     } catch {
       // The device has ended the call, as the protocol allows it to at any time, or is gone.
       if error is CancellationError || context.cancellation.isCancelled {
-        counted.withLock { $0.withdrawn += 1 }
-        log.debug(
-          "utterance withdrawn", metadata: ["device": "\(identify(context) ?? "unknown")"])
+        withdrawn(context)
       } else {
         counted.withLock { $0.failed += 1 }
       }
       throw error
     }
+  }
+
+  private func withdrawn(_ context: ServerContext) {
+    counted.withLock { $0.withdrawn += 1 }
+    log.debug("utterance withdrawn", metadata: ["device": "\(identify(context) ?? "unknown")"])
   }
 
   private func admit() throws(Tandem_V1_Refused) {
@@ -209,9 +215,13 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
         }
       }
     }
-    // A call that was cancelled ends its packets early, too; that is no fault of theirs.
-    if !reception.hasEnded, context.cancellation.isCancelled { throw CancellationError() }
-    try reception.finish()
+    do {
+      try reception.finish()
+    } catch {
+      // A client's gRPC may end its half of the stream before it resets the call that its device has cancelled.
+      if beginning != nil { throw EndedEarly(refusal: error) }
+      throw error
+    }
     guard let beginning, let answerBy else { return }
     deadline.set(answerBy)
 
@@ -267,6 +277,12 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
         .deadlinePassed, "the deadline passed while the utterance was computed")
     }
   }
+}
+
+/// The device ended its utterance before End: a withdrawal, unless it is a client that does not know the protocol, which
+/// is told so.
+private struct EndedEarly: Error {
+  var refusal: Tandem_V1_Refused
 }
 
 /// When an utterance's answer stops being of use; set once Start has said it.

@@ -128,6 +128,28 @@ struct StreamingTests {
     }
   }
 
+  @Test("What the hedge computed while the edge was asked is in the cost")
+  func hedgeIsCounted() async throws {
+    try await TestEdge.run { server in
+      let device = try TestEdge.device(try TestEdge.link(port: server.port))
+      let samples = Sound.bursts(seconds: 1)
+      // The tiny model is mostly done before the edge has answered, but nobody promises that.
+      try await TestEdge.eventually("the hedge is faster than the edge") {
+        let recognition = try await device.recognize(samples)
+        guard recognition.origin == .edge, recognition.exits.count == 2 else { return false }
+        #expect(recognition.decisions.count == 1)
+        let all = MeasuredUse(
+          latency: 0, blocksDone: 3, exitsDone: 2, bytesSent: recognition.bytesSent,
+          bytesReceived: recognition.bytesReceived, transferSeconds: recognition.transferSeconds)
+        let expected = CostPredictor(model: .standard, deviceClass: .laptop).actualCost(
+          all, model: ModelShape(device.model), utteranceSeconds: 1)
+        #expect(abs(recognition.actualCost.energy - expected.energy) < 1e-12)
+        return true
+      }
+      await device.close()
+    }
+  }
+
   @Test("The packets of a stream do not depend on how its features come")
   func packets() throws {
     var random = SeededGenerator(3)

@@ -42,13 +42,13 @@ import Testing
   @Test func stallsPullTheEstimateDown() throws {
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 125_000, seconds: 1, at: 0)
-    for index in 1...4 { estimator.observeStall(bytes: 2_000, seconds: 2, at: Double(index)) }
+    for index in 1...4 { estimator.observeStall(bytes: 0, seconds: 2, at: Double(index)) }
     let estimate = estimator.estimate(at: 5)
-    #expect(try #require(estimate.bandwidth).median == 8_000)
+    #expect(try #require(estimate.bandwidth).median == 0)
     #expect(estimate.sampleCount == 5)
   }
 
-  /// Where nothing gets through there is no bandwidth to learn, only how often that happens.
+  /// How often nothing gets through is remembered when the stall itself is long forgotten.
   @Test func silencesAreCountedApart() throws {
     var estimator = LinkEstimator()
     #expect(estimator.estimate(at: 0).silence == nil)
@@ -60,9 +60,11 @@ import Testing
     estimator.observeStall(bytes: 0, seconds: 2, at: 1_210)
     let after = estimator.estimate(at: 1_211)
     #expect(try #require(after.silence) > 0.3, "right after it another one is likely")
-    #expect(try #require(after.bandwidth).median == 1e6)
     let later = try #require(estimator.estimate(at: 1_600).silence)
     #expect(later > before && later < 0.15, "in the long run it was one of many")
+    estimator.observeConnected(at: 1_212)
+    #expect(
+      try #require(estimator.estimate(at: 1_213).silence) < 0.15, "a connection is a sign of life")
     // A link that never lets anything through is silent for sure.
     var dead = LinkEstimator()
     for index in 1...10 { dead.observeStall(bytes: 0, seconds: 2, at: Double(index) * 60) }
@@ -95,6 +97,28 @@ import Testing
     #expect(!later.isKnown)
     #expect(later.sampleCount == 0)
     #expect(later.connectivity == .connected)
+  }
+
+  /// A link on which nothing came through is tried again after a while, and at once when there is a new connection; what
+  /// came through slowly is a measurement as any other.
+  @Test func aStallIsNotBelievedForLong() throws {
+    func estimator(_ bytes: Int) -> LinkEstimator {
+      var estimator = LinkEstimator()
+      estimator.observeTransfer(bytes: 25_000, seconds: 0.1, at: 0)
+      estimator.observeStall(bytes: bytes, seconds: 2, at: 10)
+      return estimator
+    }
+    var silent = estimator(100)
+    #expect(try #require(silent.estimate(at: 10).bandwidth).median == 400)
+    #expect(try #require(silent.estimate(at: 69).bandwidth).median == 400)
+    #expect(try #require(silent.estimate(at: 71).bandwidth).median == 2e6)
+    silent.observeDisconnected(at: 11)
+    #expect(try #require(silent.estimate(at: 12).bandwidth).median == 400)
+    silent.observeConnected(at: 12)
+    #expect(try #require(silent.estimate(at: 12).bandwidth).median == 2e6)
+    var slow = estimator(4_000)
+    slow.observeConnected(at: 12)
+    #expect(try #require(slow.estimate(at: 500).bandwidth).median == 16_000)
   }
 
   @Test func nonsenseIsIgnoredAndCounted() {

@@ -11,9 +11,10 @@ final class OffloadProgress: Sendable {
     var answerAt: Double?
     var failure: OffloadFailure?
     var meter = TransferMeter()
-    var wire: (traffic: TLSTraffic, before: Int)?
-    var wireNow: Int {
-      wire.map { max(0, Int($0.traffic.bytesSent + $0.traffic.bytesReceived) - $0.before) } ?? 0
+    var wire: (traffic: TLSTraffic, sentBefore: Int, receivedBefore: Int)?
+    var sent: Int { wire.map { max(0, Int($0.traffic.bytesSent) - $0.sentBefore) } ?? 0 }
+    var received: Int {
+      wire.map { max(0, Int($0.traffic.bytesReceived) - $0.receivedBefore) } ?? 0
     }
   }
 
@@ -44,7 +45,7 @@ final class OffloadProgress: Sendable {
   func begin(at time: Double, wire: TLSTraffic) {
     state.withLock {
       $0.began = time
-      $0.wire = (wire, Int(wire.bytesSent + wire.bytesReceived))
+      $0.wire = (wire, Int(wire.bytesSent), Int(wire.bytesReceived))
     }
   }
 
@@ -75,7 +76,10 @@ final class OffloadProgress: Sendable {
   var acknowledgedFrames: Int { state.withLock { $0.meter.acknowledgedFrames } }
 
   /// Bytes on the wire since the stream began, both ways, framing included.
-  var bytes: Int { state.withLock { $0.wireNow } }
+  var bytes: Int { state.withLock { $0.sent + $0.received } }
+
+  /// Of these, bytes that have left the device.
+  var bytesSent: Int { state.withLock { $0.sent } }
 
   /// When Start was sent, on the link's clock; nil if there was no connection yet.
   var began: Double? { state.withLock { $0.began } }

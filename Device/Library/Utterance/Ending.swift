@@ -8,7 +8,7 @@ struct Ending: Sendable {
   var deadline: ContinuousClock.Instant
   /// Whether nothing was done ahead.
   var isWhole: Bool
-  /// Bytes on the wire that were sent, and received, ahead.
+  /// Bytes that had left the device by then, framing included.
   var bytesAhead: Int
 
   /// Seconds until the deadline.

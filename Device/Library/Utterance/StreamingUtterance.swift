@@ -99,7 +99,7 @@ public actor StreamingUtterance {
     let ending = Ending(
       seconds: seconds, signalToNoise: SignalToNoise.estimate(samples), began: began,
       deadline: began.advanced(by: .seconds(recognizer.configuration.deadline)),
-      isWhole: isWhole, bytesAhead: attempt?.progress.bytes ?? 0)
+      isWhole: isWhole, bytesAhead: attempt?.progress.bytesSent ?? 0)
     do {
       try await pass.finish()
       try await feed()

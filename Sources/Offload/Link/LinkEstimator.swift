@@ -15,6 +15,9 @@ public struct LinkEstimator: Sendable {
     public var halfLife: Double
     /// Seconds after which an observation is forgotten.
     public var memory: Double
+    /// Seconds after which a stall is forgotten in which next to nothing came through: it says that there is no link now,
+    /// not what one there will be, and who believes it never tries again.
+    public var stallMemory: Double
     /// Observations kept of each kind.
     public var capacity: Int
     /// Transfers of fewer bytes say nothing of bandwidth: latency and one segment dominate them.
@@ -25,13 +28,14 @@ public struct LinkEstimator: Sendable {
     public var silenceHalfLife: Double
 
     public init(
-      halfLife: Double = 30, memory: Double = 600, capacity: Int = 64,
+      halfLife: Double = 30, memory: Double = 600, stallMemory: Double = 60, capacity: Int = 64,
       minimumTransferBytes: Int = 1_000, lasting: Double = 0.1, silenceHalfLife: Double = 3_600
     ) {
       self.lasting = lasting
       self.silenceHalfLife = silenceHalfLife
       self.halfLife = halfLife
       self.memory = memory
+      self.stallMemory = stallMemory
       self.capacity = capacity
       self.minimumTransferBytes = minimumTransferBytes
     }
@@ -41,6 +45,8 @@ public struct LinkEstimator: Sendable {
     var time: Double
     var value: Double
     var weight: Double
+    /// Whether next to nothing came through.
+    var isStall = false
   }
 
   public let settings: Settings
@@ -76,18 +82,20 @@ public struct LinkEstimator: Sendable {
   }
 
   /// A transfer that was given up at `time`: so many bytes had been acknowledged (often none) in so many
-  /// seconds. Lets the estimate fall while nothing gets through.
+  /// seconds. Lets the estimate fall while nothing gets through. If it was too little to tell a bandwidth, it is
+  /// forgotten sooner than a measurement, and when a connection is made.
   public mutating func observeStall(bytes: Int, seconds: Double, at time: Double) {
     guard bytes >= 0, seconds > 0, seconds.isFinite, time.isFinite else {
       ignoredCount += 1
       return
     }
-    guard bytes >= settings.minimumTransferBytes else {
-      append(Observation(time: time, value: 1, weight: 1), to: &silences)
-      return
+    if bytes < settings.minimumTransferBytes {
+      append(Observation(time: time, value: 1, weight: 1, isStall: true), to: &silences)
     }
     append(
-      Observation(time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds)),
+      Observation(
+        time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds),
+        isStall: bytes < settings.minimumTransferBytes),
       to: &bandwidths)
   }
 
@@ -104,6 +112,9 @@ public struct LinkEstimator: Sendable {
   /// A connection was made.
   public mutating func observeConnected(at time: Double) {
     connectivity = .connected
+    bandwidths.removeAll { $0.isStall }
+    // That it was silent lately is over; that it is so now and then is not.
+    for index in silences.indices { silences[index].isStall = false }
   }
 
   /// The connection was lost, or could not be made.
@@ -117,7 +128,9 @@ public struct LinkEstimator: Sendable {
 
   /// What is known at `time`.
   public func estimate(at time: Double) -> LinkEstimate {
-    let freshBandwidths = bandwidths.filter { time - $0.time <= settings.memory }
+    let freshBandwidths = bandwidths.filter {
+      time - $0.time <= ($0.isStall ? min(settings.stallMemory, settings.memory) : settings.memory)
+    }
     let freshRoundTrips = roundTrips.filter { time - $0.time <= settings.memory }
     let latest = [freshBandwidths.last?.time, freshRoundTrips.last?.time].compactMap { $0 }.max()
     return LinkEstimate(
@@ -135,17 +148,18 @@ public struct LinkEstimator: Sendable {
   /// lately.
   private func silence(at time: Double) -> Double? {
     guard !silences.isEmpty else { return nil }
-    func share(_ halfLife: Double, _ gain: Double, prior: Double) -> Double {
+    func share(_ halfLife: Double, _ gain: Double, prior: Double, isLate: Bool) -> Double {
       var sum = prior
       var weight = 1.0
-      for observation in silences {
+      for observation in silences where !isLate || observation.isStall || observation.value == 0 {
         let own = gain * observation.weight * decay(time - observation.time, halfLife)
         sum += own * observation.value
         weight += own
       }
       return sum / weight
     }
-    return share(settings.halfLife, 2, prior: share(settings.silenceHalfLife, 1, prior: 0.03))
+    let often = share(settings.silenceHalfLife, 1, prior: 0.03, isLate: false)
+    return share(settings.halfLife, 2, prior: often, isLate: true)
   }
 
   private func append(_ observation: Observation, to observations: inout [Observation]) {
