@@ -21,7 +21,8 @@ struct OpusChannelTests {
     for channel in OpusChannel.baselines {
       let result = try channel.send(samples)
       #expect(result.samples.count == samples.count)
-      #expect(result.samples.allSatisfy(\.isFinite))
+      let isFinite = result.samples.allSatisfy { $0.isFinite }
+      #expect(isFinite)
       let step = Double(channel.frameMilliseconds) / 1_000
       #expect(Double(result.frames) * step >= seconds)
       #expect(Double(result.frames) * step < seconds + 2 * step)

@@ -21,8 +21,11 @@ import Testing
     #expect(drawn[0].probabilities == [0.25, 0.25, 0, 0.25, 0.25])
   }
 
+  private static let warm = DampedChoice(
+    temperature: 0.01, temperaturePerSecond: 0.01, maximumTemperature: 0.1)
+
   @Test func olderNewsMakeMoreOfATie() {
-    let choice = DampedChoice()
+    let choice = Self.warm
     func probability(_ age: Double?) -> Double {
       choice.choose([1, 1.03], age: age, uniform: 0)!.probabilities[1]
     }
@@ -37,7 +40,7 @@ import Testing
   }
 
   @Test func probabilitiesAddUpAndAreThoseOfTheDraw() {
-    let choice = DampedChoice()
+    let choice = Self.warm
     let values = [1, 1.01, .infinity, 1.02, 1.2]
     var counts = Array(repeating: 0, count: values.count)
     let draws = 20_000

@@ -48,6 +48,29 @@ import Testing
     #expect(estimate.sampleCount == 5)
   }
 
+  /// How often nothing gets through is remembered when the stall itself is long forgotten.
+  @Test func silencesAreCountedApart() throws {
+    var estimator = LinkEstimator()
+    #expect(estimator.estimate(at: 0).silence == nil)
+    for index in 1...20 {
+      estimator.observeTransfer(bytes: 125_000, seconds: 1, at: Double(index) * 60)
+    }
+    let before = try #require(estimator.estimate(at: 1_200).silence)
+    #expect(before < 0.02)
+    estimator.observeStall(bytes: 0, seconds: 2, at: 1_210)
+    let after = estimator.estimate(at: 1_211)
+    #expect(try #require(after.silence) > 0.3, "right after it another one is likely")
+    let later = try #require(estimator.estimate(at: 1_600).silence)
+    #expect(later > before && later < 0.15, "in the long run it was one of many")
+    estimator.observeConnected(at: 1_212)
+    #expect(
+      try #require(estimator.estimate(at: 1_213).silence) < 0.15, "a connection is a sign of life")
+    // A link that never lets anything through is silent for sure.
+    var dead = LinkEstimator()
+    for index in 1...10 { dead.observeStall(bytes: 0, seconds: 2, at: Double(index) * 60) }
+    #expect(try #require(dead.estimate(at: 601).silence) > 0.9)
+  }
+
   @Test func anOutageIsSurvivedAndOldKnowledgeCountsLess() throws {
     var estimator = LinkEstimator()
     for index in 0..<3 {

@@ -83,6 +83,15 @@ public struct Calibration: Hashable, Codable, Sendable {
           throw .badEntry(path: path, place: place, reason: "an error-rate curve is not monotone")
         }
       }
+      for curves in [entry.short, entry.long] {
+        guard let curves else { continue }
+        for curve in [curves.errorRate, curves.nextExitErrorRate, curves.edgeErrorRate] {
+          guard curve.isMonotone(criterion: entry.criterion) else {
+            throw .badEntry(
+              path: path, place: place, reason: "a curve for one length is not monotone")
+          }
+        }
+      }
     }
   }
 

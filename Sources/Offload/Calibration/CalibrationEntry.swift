@@ -33,6 +33,9 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
   public var meanEdgeErrorRate: Double?
   /// How many words an utterance has; nil if it was not fitted: then as many as the costs assume.
   public var words: ExpectedWords?
+  /// The same for utterances of few expected words, and for those of more; nil where too few were seen.
+  public var short: CalibrationCurves?
+  public var long: CalibrationCurves?
 
   public init(
     exit: Int, afterBlock: Int, criterion: ConfidenceCriterion, threshold: Double?,

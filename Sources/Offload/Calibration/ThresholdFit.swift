@@ -59,7 +59,8 @@ public struct ThresholdFit: Hashable, Sendable {
 
   private func entry(
     exit: Int, samples: [CalibrationSample], reaching: [CalibrationSample],
-    next: [CalibrationSample], criterion: ConfidenceCriterion, manifest: String
+    next: [CalibrationSample], criterion: ConfidenceCriterion, manifest: String,
+    isPart: Bool = false
   ) -> CalibrationEntry {
     let best = mostWorth(reaching, criterion: criterion)
     let errorsAtNext = Dictionary(
@@ -74,7 +75,7 @@ public struct ThresholdFit: Hashable, Sendable {
           }
         }, criterion: criterion)
     }
-    return CalibrationEntry(
+    var entry = CalibrationEntry(
       exit: exit, afterBlock: samples.first?.afterBlock ?? 0, criterion: criterion,
       threshold: best?.threshold, offloadPrice: offloadPrice, manifest: manifest,
       utterances: samples.count, reached: reaching.count, accepted: best?.accepted ?? 0,
@@ -89,7 +90,38 @@ public struct ThresholdFit: Hashable, Sendable {
           guard let tokens = sample.tokens, let seconds = sample.seconds else { return nil }
           return .init(tokens: tokens, seconds: seconds, words: sample.referenceWords)
         }))
+    if !isPart, let words = entry.words {
+      func part(_ isShort: Bool) -> CalibrationCurves? {
+        func belongs(_ sample: CalibrationSample) -> Bool {
+          guard let seconds = sample.seconds else { return false }
+          let count = words.count(tokens: sample.tokens, seconds: seconds)
+          return (count < CalibrationEntry.shortWords) == isShort
+        }
+        let own = samples.filter(belongs)
+        guard own.count >= Self.minimumOfLength else { return nil }
+        let part = self.entry(
+          exit: exit, samples: own, reaching: reaching.filter(belongs), next: next,
+          criterion: criterion, manifest: manifest, isPart: true)
+        // The threshold is the whole's.
+        let accepted = reaching.filter { sample in
+          belongs(sample)
+            && entry.threshold.map { criterion.accepts(sample.confidence, threshold: $0) } ?? false
+        }
+        return CalibrationCurves(
+          reached: part.reached, accepted: accepted.count,
+          acceptedErrorRate: rate(accepted, \.wordErrors),
+          acceptedEdgeErrorRate: rate(accepted, \.edgeWordErrors), errorRate: part.errorRate,
+          nextExitErrorRate: part.nextExitErrorRate, edgeErrorRate: part.edgeErrorRate,
+          meanErrorRate: part.meanErrorRate, meanEdgeErrorRate: part.meanEdgeErrorRate)
+      }
+      entry.short = part(true)
+      entry.long = part(false)
+    }
+    return entry
   }
+
+  /// Fewest utterances of one length that get curves of their own.
+  static let minimumOfLength = 60
 
   private func rate(
     _ samples: [CalibrationSample], _ errors: (CalibrationSample) -> Int

@@ -31,12 +31,15 @@ public struct CostPredictor: Sendable {
     let words = calibration.expectedWords(
       evidence, criterion: criterion, assumed: model.wordsPerSecond)
     func expectedErrors(_ rate: Double?) -> Double? { rate.map { $0 * words } }
+    func entry(_ exit: Int) -> CalibrationEntry? {
+      calibration.entry(exit: exit, criterion: criterion)?.for(words: words)
+    }
     var predictions: [Decision.Prediction] = []
     predictions.reserveCapacity(
       evidence.exits.count + 1 + options.splitLayers.count * options.rates.count
         * options.packetDurations.count)
     for exit in evidence.exits {
-      let rate = calibration.entry(exit: exit.exit, criterion: criterion)?.errorRate
+      let rate = entry(exit.exit)?.errorRate
         .errorRate(at: exit.confidence(criterion), criterion: criterion)
       predictions.append(
         .init(
@@ -44,17 +47,17 @@ public struct CostPredictor: Sendable {
           cost: stopCost(errors: expectedErrors(rate))))
     }
     let latest = evidence.exits.last
-    let entry = latest.flatMap { calibration.entry(exit: $0.exit, criterion: criterion) }
+    let latestEntry = latest.flatMap { entry($0.exit) }
     let confidence = latest?.confidence(criterion) ?? 0
     if let next = evidence.nextExit {
-      let rate = entry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
+      let rate = latestEntry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
       predictions.append(
         .init(
           action: .nextExit,
           cost: nextExitCost(evidence, to: next, errors: expectedErrors(rate))))
     }
     let edgeErrors = expectedErrors(
-      entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion))
+      latestEntry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion))
     for layer in options.splitLayers {
       for rate in options.rates {
         for duration in options.packetDurations {

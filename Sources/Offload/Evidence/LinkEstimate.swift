@@ -17,16 +17,19 @@ public struct LinkEstimate: Hashable, Codable, Sendable {
   public var sampleCount: Int
   /// Seconds since the latest observation; nil without one.
   public var age: Double?
+  /// Probability that a transfer gets nothing through; nil without any transfer.
+  public var silence: Double?
 
   public init(
     connectivity: Connectivity, bandwidth: Percentiles?, roundTrip: Percentiles?, sampleCount: Int,
-    age: Double?
+    age: Double?, silence: Double? = nil
   ) {
     self.connectivity = connectivity
     self.bandwidth = bandwidth
     self.roundTrip = roundTrip
     self.sampleCount = sampleCount
     self.age = age
+    self.silence = silence
   }
 
   /// Nothing is known: not even whether there is a link.

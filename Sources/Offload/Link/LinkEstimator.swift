@@ -5,6 +5,9 @@
 /// taken over the weights. An observation is forgotten after `memory` seconds: then the estimate says that
 /// it does not know, rather than something stale. After an outage, what was seen before it counts a
 /// quarter: the network may be another one.
+///
+/// Transfers that got nothing through say nothing of bandwidth. Their share is kept apart: what happened lately, as
+/// far as something did, and for the rest what happened in the last hours.
 public struct LinkEstimator: Sendable {
   /// How to weigh.
   public struct Settings: Hashable, Sendable {
@@ -19,11 +22,17 @@ public struct LinkEstimator: Sendable {
     public var capacity: Int
     /// Transfers of fewer bytes say nothing of bandwidth: latency and one segment dominate them.
     public var minimumTransferBytes: Int
+    /// Share of an observation's weight that lasts until it is forgotten: links come back to what they were.
+    public var lasting: Double
+    /// Seconds after which a transfer counts half as much for how often nothing gets through in the long run.
+    public var silenceHalfLife: Double
 
     public init(
       halfLife: Double = 30, memory: Double = 600, stallMemory: Double = 60, capacity: Int = 64,
-      minimumTransferBytes: Int = 1_000
+      minimumTransferBytes: Int = 1_000, lasting: Double = 0.1, silenceHalfLife: Double = 3_600
     ) {
+      self.lasting = lasting
+      self.silenceHalfLife = silenceHalfLife
       self.halfLife = halfLife
       self.memory = memory
       self.stallMemory = stallMemory
@@ -45,6 +54,8 @@ public struct LinkEstimator: Sendable {
   public private(set) var ignoredCount = 0
   private var bandwidths: [Observation] = []
   private var roundTrips: [Observation] = []
+  /// Whether transfers got something through: 0, or nothing: 1.
+  private var silences: [Observation] = []
   private var connectivity = LinkEstimate.Connectivity.unknown
 
   public init(settings: Settings = Settings()) {
@@ -64,10 +75,9 @@ public struct LinkEstimator: Sendable {
       return
     }
     connectivity = .connected
-    // A longer transfer says more: weigh by its duration, within bounds.
+    append(Observation(time: time, value: 0, weight: 1), to: &silences)
     append(
-      Observation(
-        time: time, value: Double(bytes) * 8 / seconds, weight: min(max(seconds, 0.1), 10)),
+      Observation(time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds)),
       to: &bandwidths)
   }
 
@@ -79,9 +89,12 @@ public struct LinkEstimator: Sendable {
       ignoredCount += 1
       return
     }
+    if bytes < settings.minimumTransferBytes {
+      append(Observation(time: time, value: 1, weight: 1, isStall: true), to: &silences)
+    }
     append(
       Observation(
-        time: time, value: Double(bytes) * 8 / seconds, weight: min(max(seconds, 0.1), 10),
+        time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds),
         isStall: bytes < settings.minimumTransferBytes),
       to: &bandwidths)
   }
@@ -100,6 +113,8 @@ public struct LinkEstimator: Sendable {
   public mutating func observeConnected(at time: Double) {
     connectivity = .connected
     bandwidths.removeAll { $0.isStall }
+    // That it was silent lately is over; that it is so now and then is not.
+    for index in silences.indices { silences[index].isStall = false }
   }
 
   /// The connection was lost, or could not be made.
@@ -123,7 +138,28 @@ public struct LinkEstimator: Sendable {
       bandwidth: percentiles(freshBandwidths, at: time),
       roundTrip: percentiles(freshRoundTrips, at: time),
       sampleCount: freshBandwidths.count + freshRoundTrips.count,
-      age: latest.map { max(0, time - $0) })
+      age: latest.map { max(0, time - $0) }, silence: silence(at: time))
+  }
+
+  /// A longer transfer says more; within bounds, or the slow ones would be all that counts.
+  private func weight(_ seconds: Double) -> Double { min(max(seconds, 0.5), 2) }
+
+  /// One transfer's worth of belief in a link that is seldom silent, then the long run's share, then what was seen
+  /// lately.
+  private func silence(at time: Double) -> Double? {
+    guard !silences.isEmpty else { return nil }
+    func share(_ halfLife: Double, _ gain: Double, prior: Double, isLate: Bool) -> Double {
+      var sum = prior
+      var weight = 1.0
+      for observation in silences where !isLate || observation.isStall || observation.value == 0 {
+        let own = gain * observation.weight * decay(time - observation.time, halfLife)
+        sum += own * observation.value
+        weight += own
+      }
+      return sum / weight
+    }
+    let often = share(settings.silenceHalfLife, 1, prior: 0.03, isLate: false)
+    return share(settings.halfLife, 2, prior: often, isLate: true)
   }
 
   private func append(_ observation: Observation, to observations: inout [Observation]) {
@@ -136,7 +172,12 @@ public struct LinkEstimator: Sendable {
     // Ages relative to the newest: the percentiles are the same and no weight can vanish.
     let weighted =
       observations
-      .map { (value: $0.value, weight: $0.weight * decay(newest - $0.time)) }
+      .map {
+        (
+          value: $0.value,
+          weight: $0.weight * (decay(newest - $0.time, settings.halfLife) + settings.lasting)
+        )
+      }
       .sorted { $0.value < $1.value }
     let total = weighted.reduce(0) { $0 + $1.weight }
     func percentile(_ fraction: Double) -> Double {
@@ -151,7 +192,7 @@ public struct LinkEstimator: Sendable {
       tenth: percentile(0.1), median: percentile(0.5), ninetieth: percentile(0.9))
   }
 
-  private func decay(_ age: Double) -> Double {
-    exponential(-max(age, 0) / max(settings.halfLife, 1e-6) * 0.693_147_180_559_945_3)
+  private func decay(_ age: Double, _ halfLife: Double) -> Double {
+    exponential(-max(age, 0) / max(halfLife, 1e-6) * 0.693_147_180_559_945_3)
   }
 }

@@ -4,7 +4,7 @@
 /// swamped, then shunned, and so on. The older the information, the worse (Mitzenmacher, How Useful Is Old
 /// Information?, IEEE TPDS 11(1), 2000). So offloading and staying are drawn with probabilities
 /// proportional to exp(-J / temperature), and the temperature grows with the age of what is known of the
-/// edge. The default costs a lone device at most 0.03 units a decision; `crowd` suits an edge that hundreds share.
+/// edge. The default costs a lone device at most 0.003 units a decision; `crowd` suits an edge that hundreds share.
 /// With temperature 0 the cheapest is taken, and exact ties are drawn evenly.
 public struct DampedChoice: Hashable, Sendable {
   /// Cost units within which actions count as nearly equal, when the edge has just spoken.
@@ -15,8 +15,8 @@ public struct DampedChoice: Hashable, Sendable {
   public var maximumTemperature: Double
 
   public init(
-    temperature: Double = 0.01, temperaturePerSecond: Double = 0.01,
-    maximumTemperature: Double = 0.1
+    temperature: Double = 0.002, temperaturePerSecond: Double = 0.000_5,
+    maximumTemperature: Double = 0.01
   ) {
     self.temperature = max(temperature, 0)
     self.temperaturePerSecond = max(temperaturePerSecond, 0)

@@ -21,10 +21,16 @@ struct ExpectedCostPlan: Sendable {
   let costs: CostPredictor
   private let criterion: ConfidenceCriterion
   private let calibration: Calibration
-  /// By exit number; the place 0 is empty.
-  private let entries: [CalibrationEntry?]
-  /// Mean error rates of an exit, of the one after it and of the edge, for before its confidence is known.
-  private let priors: [Prior?]
+  /// What was fitted for utterances of one length.
+  private struct Length {
+    /// By exit number; the place 0 is empty.
+    var entries: [CalibrationEntry?]
+    /// Mean error rates of an exit and of the edge, for before its confidence is known.
+    var priors: [Prior?]
+  }
+
+  private let short: Length
+  private let long: Length
 
   private struct Prior {
     var exit: Double?
@@ -40,14 +46,20 @@ struct ExpectedCostPlan: Sendable {
     for exit in stride(from: 1, through: last, by: 1) {
       entries[exit] = settings.calibration.entry(exit: exit, criterion: settings.criterion)
     }
-    self.entries = entries
-    priors = entries.map { entry in
-      entry.map {
-        Prior(
-          exit: $0.meanErrorRate ?? Self.mean($0.errorRate),
-          edge: $0.meanEdgeErrorRate ?? Self.mean($0.edgeErrorRate))
-      }
+    func length(_ words: Double) -> Length {
+      let own = entries.map { $0?.for(words: words) }
+      return Length(
+        entries: own,
+        priors: own.map { entry in
+          entry.map {
+            Prior(
+              exit: $0.meanErrorRate ?? Self.mean($0.errorRate),
+              edge: $0.meanEdgeErrorRate ?? Self.mean($0.edgeErrorRate))
+          }
+        })
     }
+    short = length(0)
+    long = length(.infinity)
   }
 
   func predictions(_ evidence: Evidence) -> [Decision.Prediction] {
@@ -60,8 +72,10 @@ struct ExpectedCostPlan: Sendable {
     _ evidence: Evidence, _ predictions: [Decision.Prediction], prices: Prices = Prices(),
     answerTimes: (PredictedCost) -> AnswerTimes
   ) -> [Double] {
-    let outlook = outlook(evidence)
-    let word = costs.model.weights.wordError * expectedWords(evidence)
+    let words = expectedWords(evidence)
+    let length = words < CalibrationEntry.shortWords ? short : long
+    let outlook = outlook(evidence, length)
+    let word = costs.model.weights.wordError * words
     let isOffloadPossible =
       evidence.link.connectivity != .disconnected && outlook.edge != nil
     var values = Array(repeating: Double.infinity, count: predictions.count)
@@ -89,7 +103,7 @@ struct ExpectedCostPlan: Sendable {
       }
     }
     if let nextIndex, !outlook.reaches.isEmpty {
-      values[nextIndex] = goOnValue(outlook, offloads, word: word)
+      values[nextIndex] = goOnValue(outlook, offloads, length, word: word)
     }
     return values
   }
@@ -113,15 +127,21 @@ struct ExpectedCostPlan: Sendable {
     fallback: Double, word: Double, prices: Prices
   ) -> Double {
     let weights = costs.model.weights
-    let (seconds, inTime) = times.expectation(deadline: evidence.deadlineRemaining)
+    var (seconds, inTime) = times.expectation(deadline: evidence.deadlineRemaining)
+    // Now and then nothing gets through at all; not now, if the edge has just acknowledged something.
+    if let silence = evidence.link.silence, (evidence.streamed?.sent?.frames ?? 0) <= 0 {
+      seconds += silence * (max(evidence.deadlineRemaining, 0) - seconds)
+      inTime *= 1 - silence
+    }
     let errors = inTime * edge + (1 - inTime) * fallback
     return seconds * weights.latencySecond + cost.energy * (weights.joule + prices.radioJoule)
       + cost.bytes * (1e-6 * weights.megabyte + prices.byte)
       + cost.serverSeconds * (weights.serverSecond + evidence.edge.price) + errors * word
   }
 
-  private func goOnValue(_ outlook: LocalOutlook, _ offloads: OffloadFloor, word: Double) -> Double
-  {
+  private func goOnValue(
+    _ outlook: LocalOutlook, _ offloads: OffloadFloor, _ length: Length, word: Double
+  ) -> Double {
     let weights = costs.model.weights
     let next = outlook.reaches[0]
     let step = next.seconds * weights.latencySecond + next.joules * weights.joule
@@ -131,13 +151,13 @@ struct ExpectedCostPlan: Sendable {
       // Nothing is known of the next exit: go there all the same if it is the only way to a transcript.
       return offload.isFinite ? step + offload : step + word
     }
-    let entry = entry(next.exit.exit)
+    let entry = entry(next.exit.exit, length)
     func best(_ rate: Double, edge: Double?) -> Double {
       var best = min(rate * word, offload + ((edge ?? 0) - (outlook.edge ?? 0)) * word)
       var beyond: Double? = rate
       for (previous, reach) in zip(outlook.reaches, outlook.reaches.dropFirst()) {
         guard let known = beyond else { break }
-        beyond = self.rate(after: previous.exit.exit, from: known, to: reach.exit.exit)
+        beyond = self.rate(after: previous.exit.exit, from: known, to: reach.exit.exit, length)
         guard let beyond else { break }
         let cost =
           (reach.seconds - next.seconds) * weights.latencySecond
@@ -161,9 +181,9 @@ struct ExpectedCostPlan: Sendable {
   }
 
   /// What is to be expected of the exits to come and of the edge.
-  func outlook(_ evidence: Evidence) -> LocalOutlook {
+  private func outlook(_ evidence: Evidence, _ length: Length) -> LocalOutlook {
     let latest = evidence.exits.last
-    let entry = latest.flatMap { self.entry($0.exit) }
+    let entry = latest.flatMap { self.entry($0.exit, length) }
     var outlook = LocalOutlook(now: nil, edge: nil, reaches: [])
     var previousExit = latest?.exit
     var rate: Double?
@@ -172,10 +192,10 @@ struct ExpectedCostPlan: Sendable {
       outlook.now = entry?.errorRate.errorRate(at: confidence, criterion: criterion)
       outlook.edge =
         entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion)
-        ?? prior(evidence.nextExit?.exit)?.edge
+        ?? prior(evidence.nextExit?.exit, length)?.edge
       rate = entry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
     } else {
-      outlook.edge = prior(evidence.nextExit?.exit)?.edge
+      outlook.edge = prior(evidence.nextExit?.exit, length)?.edge
     }
     for exit in evidence.model.exits where exit.exit > (latest?.exit ?? 0) {
       let work = costs.localWork(evidence, to: exit)
@@ -184,10 +204,10 @@ struct ExpectedCostPlan: Sendable {
       if !outlook.reaches.isEmpty || latest == nil {
         rate =
           previousExit.flatMap { previous in
-            rate.flatMap { self.rate(after: previous, from: $0, to: exit.exit) }
-          } ?? prior(exit.exit)?.exit ?? rate
+            rate.flatMap { self.rate(after: previous, from: $0, to: exit.exit, length) }
+          } ?? prior(exit.exit, length)?.exit ?? rate
       } else if rate == nil {
-        rate = prior(exit.exit)?.exit ?? outlook.now
+        rate = prior(exit.exit, length)?.exit ?? outlook.now
       }
       outlook.reaches.append(
         .init(exit: exit, seconds: work.seconds, joules: work.joules, errorRate: rate))
@@ -198,26 +218,26 @@ struct ExpectedCostPlan: Sendable {
 
   /// The error rate to expect one exit further, where `rate` is to be expected at `exit`: the curves are
   /// read at the confidence that has this rate.
-  private func rate(after exit: Int, from rate: Double, to next: Int) -> Double? {
-    guard let entry = entry(exit), let last = entry.errorRate.steps.last else { return nil }
+  private func rate(after exit: Int, from rate: Double, to next: Int, _ length: Length) -> Double? {
+    guard let entry = entry(exit, length), let last = entry.errorRate.steps.last else { return nil }
     let step = entry.errorRate.steps.first { $0.errorRate >= rate } ?? last
     return entry.nextExitErrorRate.errorRate(at: step.limit, criterion: criterion)
   }
 
   private func expectedWords(_ evidence: Evidence) -> Double {
     let latest = evidence.exits.last
-    return entry(latest?.exit ?? evidence.model.exits.first?.exit ?? 1)?.words?
+    return entry(latest?.exit ?? evidence.model.exits.first?.exit ?? 1, long)?.words?
       .count(tokens: latest?.tokenCount, seconds: evidence.utteranceSeconds)
       ?? costs.model.wordsPerSecond * evidence.utteranceSeconds
   }
 
-  private func entry(_ exit: Int) -> CalibrationEntry? {
-    exit < entries.count ? entries[exit] : nil
+  private func entry(_ exit: Int, _ length: Length) -> CalibrationEntry? {
+    exit < length.entries.count ? length.entries[exit] : nil
   }
 
-  private func prior(_ exit: Int?) -> Prior? {
-    guard let exit, exit < priors.count else { return nil }
-    return priors[exit]
+  private func prior(_ exit: Int?, _ length: Length) -> Prior? {
+    guard let exit, exit < length.priors.count else { return nil }
+    return length.priors[exit]
   }
 
   /// The steps' plain mean, where a calibration does not say how many utterances lie on each.

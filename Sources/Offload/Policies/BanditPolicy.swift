@@ -27,6 +27,8 @@ public final class BanditPolicy: LearningPolicy {
     public internal(set) var utterances = 0
     /// Offloads seen.
     public internal(set) var offloads = 0
+    /// Offloads in a row that were not answered.
+    var unanswered: Int?
   }
 
   private let plan: ExpectedCostPlan
@@ -130,6 +132,10 @@ public final class BanditPolicy: LearningPolicy {
       state.model.forget()
       guard let observation else { return }
       state.offloads += 1
+      state.unanswered = outcome.answeredByEdge ? 0 : (state.unanswered ?? 0) + 1
+      // One that failed alone met an outage, of which `LinkEstimate.silence` knows; a second says that times are no
+      // longer what they were.
+      guard outcome.answeredByEdge || state.unanswered ?? 0 > 1 else { return }
       state.model.observe(observation.features, observation.seconds)
     }
   }

@@ -1,7 +1,8 @@
 /// From expected costs to a decision: what the policies that plan have in common.
 enum PlannedDecision {
-  /// The decision among `values`, one a prediction: drawn between stopping, going on and the cheapest offload.
-  /// The other offloads are no candidates: ten equally good splits must not make offloading ten times as likely.
+  /// The decision among `values`, one a prediction: drawn between the cheapest that stays on the device and the cheapest
+  /// offload. Only these two can herd; the others are no candidates: ten equally good splits must not make offloading
+  /// ten times as likely.
   /// Where no value is finite (a model without exits) the only way is on.
   /// - Parameter refusal: why offloads were left out of `values`; given as the reason when none is chosen.
   static func make(
@@ -36,7 +37,8 @@ enum PlannedDecision {
       predictions: predictions, evidence: evidence)
   }
 
-  /// `values`, infinite for every offload but the cheapest.
+  /// `values`, infinite for every offload but the cheapest, and for every local action but the cheapest; of equal local
+  /// ones both stay.
   static func candidates(_ values: [Double], _ predictions: [Decision.Prediction]) -> [Double] {
     var candidates = values
     var cheapest: Int?
@@ -52,6 +54,9 @@ enum PlannedDecision {
         cheapest = index
       }
     }
+    let local = predictions.indices.filter { !predictions[$0].action.isOffload }
+    let lowest = local.map { values[$0] }.min() ?? .infinity
+    for index in local where values[index] > lowest { candidates[index] = .infinity }
     return candidates
   }
 }

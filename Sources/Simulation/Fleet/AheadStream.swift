@@ -5,8 +5,11 @@ import Offload
 struct AheadStream: Sendable {
   /// One packet, and when it began to leave and had left.
   private struct Packet: Sendable {
+    /// When it was given to the link.
+    var given: Double
     var begin: Double
     var left: Double
+    var payload: Double
     /// Sums over this packet and those before it.
     var frames: Double
     var bytes: Double
@@ -73,8 +76,8 @@ struct AheadStream: Sendable {
     let size = count * bytesPerFrame + overhead
     packets.append(
       Packet(
-        begin: begin, left: link.left(bytes: size + queued, startingAt: begin),
-        frames: frames + count, bytes: bytes + size))
+        given: time, begin: begin, left: link.left(bytes: size + queued, startingAt: begin),
+        payload: count * bytesPerFrame, frames: frames + count, bytes: bytes + size))
   }
 
   /// Frames that the edge has acknowledged by `time`, and bytes that have left the device by then.
@@ -107,18 +110,29 @@ struct AheadStream: Sendable {
     return bytes
   }
 
-  /// What the acknowledgements tell, packet by packet: how long each took to leave.
-  func acknowledgements(link: SimulatedLink, moment: LinkMoment) -> [(
-    time: Double, bytes: Int, seconds: Double
-  )] {
-    var before = 0.0
-    return packets.map { packet in
-      let bytes = packet.bytes - before
-      before = packet.bytes
-      return (
-        time: link.answer(startingAt: packet.left + moment.roundTrip / 2, moment: moment),
-        bytes: Int(bytes), seconds: max(packet.left - packet.begin, 1e-4)
-      )
+  /// What the device learns of the link when the stream ends at `time`: the rule of EdgeLink, with its meter.
+  func shown(at time: Double, link: SimulatedLink, moment: LinkMoment) -> (
+    transfer: TransferMeter.Period?, stall: TransferMeter.Period?
+  ) {
+    var events: [(time: Double, packet: Int, isSent: Bool)] = []
+    for (index, packet) in packets.enumerated() {
+      if packet.given < time { events.append((packet.given, index, true)) }
+      let acknowledged = link.answer(
+        startingAt: packet.left + moment.roundTrip / 2, moment: moment)
+      if acknowledged <= time { events.append((acknowledged, index, false)) }
     }
+    events.sort {
+      ($0.time, $0.isSent ? 0 : 1, $0.packet) < ($1.time, $1.isSent ? 0 : 1, $1.packet)
+    }
+    var meter = TransferMeter()
+    for event in events {
+      let packet = packets[event.packet]
+      if event.isSent {
+        meter.send(frames: event.packet + 1, bytes: Int(packet.payload), at: event.time)
+      } else {
+        meter.acknowledge(frames: event.packet + 1, at: event.time)
+      }
+    }
+    return (meter.longest, meter.outstanding(at: time))
   }
 }

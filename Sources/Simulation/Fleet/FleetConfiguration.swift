@@ -33,9 +33,8 @@ public struct FleetConfiguration: Sendable {
   public var budget: Budget?
   /// Seconds within which the policy `deadline` wants the edge's answer.
   public var cloudLatency = 1.5
-  /// Whether a transfer that the deadline cuts off is told to the link's estimator. Device/Library/EdgeLink.swift
-  /// does not do so yet; switch it on to see what that would change.
-  public var observesStalls = false
+  /// Whether a transfer that the deadline cuts off is told to the link's estimator, as EdgeLink does.
+  public var observesStalls = true
   public var costs = CostModel.standard
   /// Whether devices compute while the user speaks, as those that ship do.
   public var streams = true

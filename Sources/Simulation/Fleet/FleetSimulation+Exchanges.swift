@@ -2,6 +2,9 @@ import Offload
 
 // Offloads: to an exogenous edge at once, to a shared one event by event.
 extension FleetSimulation {
+  /// Seconds of waiting for an acknowledgement that count as a stall even before the deadline.
+  static let patience = 1.0
+
   /// Ships everything now.
   func offload(_ listening: inout Listening, _ prepared: OffloadPlan, _ timeline: LocalTimeline) {
     let context = listening.context
@@ -52,7 +55,7 @@ extension FleetSimulation {
     let arrival = link.arrival(
       leftAt: max(stream.packets.left, plan.ready), moment: context.moment)
     if let limit = stream.limit, plan.bytes + configuration.costs.answerBytes > limit {
-      withdraw(context.device, stream)
+      withdraw(context, stream, at: plan.ready)
       plan.sunk = sunk(stream, at: plan.ready)
       plan.sendStart = .infinity
       plan.ahead = nil
@@ -83,7 +86,14 @@ extension FleetSimulation {
   }
 
   /// What was sent ahead is of no use: the stream is cancelled.
-  func withdraw(_ number: Int, _ stream: Listening.Ahead) {
+  func withdraw(_ context: UtteranceContext, _ stream: Listening.Ahead, at time: Double) {
+    let link = devices[context.device].link
+    let admission = stream.slot.flatMap { slots[$0]?.admission } ?? stream.admission
+    devices[context.device].forget(after: time)
+    learn(
+      context, stream.packets, at: time,
+      accepted: admission.map { link.answer(startingAt: $0.time, moment: context.moment) }
+        ?? .infinity, failure: nil)
     guard let slot = stream.slot, let exchange = slots[slot] else { return }
     if exchange.isAdmitted { edge.release() }
     free(slot)
@@ -112,7 +122,9 @@ extension FleetSimulation {
     let result = resolver.offloaded(
       context, plan, outcome, timeline: timeline, link: link, arrival: arrival,
       costs: devices[context.device].costs)
-    endTransfer(context, plan, result, arrival: arrival)
+    endTransfer(
+      context, plan, result, arrival: arrival,
+      accepted: link.answer(startingAt: admission.time, moment: context.moment))
     complete(context, result)
   }
 
@@ -135,19 +147,53 @@ extension FleetSimulation {
       .acknowledged(bytes: plan.payloadBytes, seconds: seconds), at: acknowledged)
   }
 
-  /// What was still to come is not waited for once the utterance has its answer.
+  /// A stream is over: what was still to come is not waited for, and the estimator is told what it has shown of the
+  /// link, as EdgeLink tells it.
+  /// - Parameter accepted: when the device heard, or would have heard, that the edge took it.
   func endTransfer(
-    _ context: UtteranceContext, _ plan: OffloadPlan, _ result: UtteranceResult, arrival: Double
+    _ context: UtteranceContext, _ plan: OffloadPlan, _ result: UtteranceResult, arrival: Double,
+    accepted: Double
   ) {
     let number = context.device
-    devices[number].forget(after: result.finish)
-    if configuration.observesStalls, result.failure == .deadline, arrival > result.finish,
-      plan.sendStart < result.finish
-    {
-      let from = plan.ahead == nil ? plan.sendStart : plan.ready
-      let bytes = devices[number].link.bytesSent(from: from, to: result.finish)
+    let end = result.finish
+    devices[number].forget(after: end)
+    guard plan.sendStart < end else { return }
+    let link = devices[number].link
+    if let ahead = plan.ahead {
+      learn(context, ahead, at: end, accepted: accepted, failure: result.failure)
+    } else if configuration.observesStalls, result.failure == .deadline {
+      let acknowledged = link.answer(startingAt: arrival, moment: context.moment)
+      if acknowledged > end {
+        let bytes = link.bytesSent(
+          from: plan.sendStart, to: max(plan.sendStart, end - context.moment.roundTrip))
+        devices[number].expect(
+          .stalled(bytes: Int(min(bytes, plan.bytes)), seconds: end - plan.sendStart), at: end)
+      }
+    }
+    if result.failure == .deadline, accepted > end {
+      // A peer that is gone without a word: the connection is given up, and made anew when somebody asks.
+      devices[number].linkState.failed(at: end, jitter: 0)
+      devices[number].expect(.disconnected, at: end)
+    }
+  }
+
+  /// What a stream that was sent ahead has shown by `end`.
+  func learn(
+    _ context: UtteranceContext, _ stream: AheadStream, at end: Double, accepted: Double,
+    failure: UtteranceResult.Failure?
+  ) {
+    let number = context.device
+    let shown = stream.shown(at: end, link: devices[number].link, moment: context.moment)
+    let roundTrip = accepted <= end ? accepted - stream.start : 0
+    if let transfer = shown.transfer {
       devices[number].expect(
-        .stalled(bytes: Int(bytes), seconds: result.finish - from), at: result.finish)
+        .acknowledged(bytes: transfer.bytes, seconds: max(transfer.seconds - roundTrip, 1e-4)),
+        at: end)
+    }
+    if configuration.observesStalls, failure != .lost, let stall = shown.stall,
+      stall.seconds >= Self.patience || failure == .deadline
+    {
+      devices[number].expect(.stalled(bytes: stall.bytes, seconds: stall.seconds), at: end)
     }
   }
 
@@ -286,7 +332,11 @@ extension FleetSimulation {
     let result = resolver.offloaded(
       exchange.context, plan, outcome, timeline: timeline, link: devices[number].link,
       arrival: exchange.arrival, costs: devices[number].costs)
-    endTransfer(exchange.context, plan, result, arrival: exchange.arrival)
+    endTransfer(
+      exchange.context, plan, result, arrival: exchange.arrival,
+      accepted: exchange.admission.map {
+        devices[number].link.answer(startingAt: $0.time, moment: exchange.context.moment)
+      } ?? .infinity)
     complete(exchange.context, result)
   }
 }

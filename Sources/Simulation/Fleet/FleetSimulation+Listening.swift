@@ -204,13 +204,6 @@ extension FleetSimulation {
     listening.stream?.packets.finish(
       at: isBaseline ? listening.context.began : timeline.start, link: link,
       moment: listening.context.moment)
-    guard let stream = listening.stream, stream.failure?.why != .unreachable else { return }
-    let end = stream.failure?.time ?? .infinity
-    for told in stream.packets.acknowledgements(link: link, moment: listening.context.moment)
-    where told.time < end {
-      devices[listening.context.device].expect(
-        .acknowledged(bytes: told.bytes, seconds: told.seconds), at: told.time)
-    }
   }
 
   /// What the stream has cost by `time`, if it ends there.

@@ -172,7 +172,7 @@ extension FleetSimulation {
       case .withdraw:
         if let stream = listening.stream {
           sunk = self.sunk(stream, at: clock)
-          withdraw(number, stream)
+          withdraw(context, stream, at: clock)
         }
       case .nothing: break
       }
@@ -187,7 +187,7 @@ extension FleetSimulation {
           // It would come too late: the deadline strikes while it is computed.
           if let stream = listening.stream {
             sunk = self.sunk(stream, at: context.deadline)
-            withdraw(number, stream)
+            withdraw(context, stream, at: context.deadline)
           }
           stopAt = point.exit
         } else {

@@ -79,7 +79,7 @@ public struct Scenario: Sendable {
         "batteryJoules", of: DeviceClass.self, 0...1e9))
     configuration.deadline = try devices.number("deadlineSeconds", 0.05...600, default: 2)
     configuration.hedge = try devices.boolean("hedge", default: true)
-    configuration.observesStalls = try devices.boolean("observesStalls", default: false)
+    configuration.observesStalls = try devices.boolean("observesStalls", default: true)
     configuration.utteranceSets = try devices.strings("utterances")
     configuration.streams = try devices.boolean("streams", default: true)
     configuration.speculation = SpeculationSettings(
