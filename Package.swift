@@ -158,15 +158,16 @@ let package = Package(
     .executableTarget(
       name: "tandem-device",
       dependencies: [
-        "Audio", "Basics", "Commands", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec",
-        "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge",
+        "Audio", "Basics", "Commands", "Conformer", "DecisionLog", "Decoding", "Evaluation",
+        "FeatureCodec", "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge",
         "TandemProtocol", arguments, logging,
       ],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "Commands", "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
+        "Commands", "Conformer", "Decoding", "SecureTransport", "Settings", "TandemEdge", arguments,
+        logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),

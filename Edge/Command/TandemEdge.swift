@@ -1,6 +1,7 @@
 import ArgumentParser
 import Commands
 import Conformer
+import Decoding
 import SecureTransport
 import Settings
 
@@ -29,6 +30,8 @@ struct TandemEdgeCommand: AsyncParsableCommand {
 let program = Program(name: "tandem-edge") { error in
   switch error {
   case let error as ModelError: if case .missingFile = error { .noInput } else { .data }
+  case is LanguageModelError, is DecodingSettingsError: .data
+  case let error as LexiconError: if case .unreadable = error { .noInput } else { .data }
   case let error as TLSError:
     switch error.kind {
     case .addressInUse, .address: .unavailable

@@ -87,7 +87,7 @@ public struct DecodingSettings: Codable, Sendable, Equatable {
   /// The file's bytes: sorted keys, one value a line.
   public func json() throws -> Data {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self)
   }
 }
