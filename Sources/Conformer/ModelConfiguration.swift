@@ -16,6 +16,8 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
   public var transducer: Transducer?
   public var vocabulary: File
   public var weights: Weights
+  /// nil where the model has none, as every model before they existed.
+  public var languageModels: LanguageModels?
 
   public struct Subsampling: Codable, Sendable, Equatable {
     public var channels: Int
@@ -63,6 +65,8 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
     case transducer
     /// The second encoder's own CTC head: what training uses as an auxiliary.
     case ctc
+    /// The best transcripts of both, judged by both.
+    case fused
   }
 
   public struct SecondEncoder: Codable, Sendable, Equatable {
@@ -86,6 +90,13 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
   public struct Weights: Codable, Sendable, Equatable {
     public var device: File
     public var edge: File?
+  }
+
+  public struct LanguageModels: Codable, Sendable, Equatable {
+    /// For the edge's beam search.
+    public var edge: File?
+    /// A smaller one that fits on a device.
+    public var device: File?
   }
 
   /// What is wrong with the numbers, if anything is. Bounds keep a hostile file from asking for
@@ -144,7 +155,8 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
       }
       if !(1...4096).contains(transducer.joiner) { return "transducer.joiner must be 1 to 4096" }
     }
-    let files = [vocabulary.file, weights.device.file] + (weights.edge.map { [$0.file] } ?? [])
+    let optional = [weights.edge, languageModels?.edge, languageModels?.device]
+    let files = [vocabulary.file, weights.device.file] + optional.compactMap { $0?.file }
     for file in files where file.isEmpty || file.contains("/") || file.hasPrefix(".") {
       return "\"\(file)\" must be a plain file name in the model folder"
     }
