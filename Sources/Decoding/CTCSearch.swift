@@ -1,7 +1,8 @@
 import Conformer
 import Foundation
 
-/// Connectionist temporal classification: greedy and prefix beam search over log posteriors.
+/// Connectionist temporal classification: greedy search, the probability of given tokens, and prefix beam search over
+/// log posteriors.
 public enum CTCSearch {
   /// An exit's transcript with what 2309.09546 decides by.
   public struct Result: Sendable, Equatable {
@@ -66,50 +67,6 @@ public enum CTCSearch {
       }
     }
     return states > 1 ? logAdd(alpha[states - 1], alpha[states - 2]) : alpha[0]
-  }
-
-  /// Prefix beam search (Hannun et al. 2014, 1408.2873): the most probable token sequences, best first.
-  ///
-  /// - Parameter beam: prefixes kept a frame, at least 1.
-  public static func beam(
-    _ logPosteriors: [Float], vocabulary: Vocabulary, beam width: Int
-  ) -> [Hypothesis] {
-    let size = vocabulary.tokens.count
-    let frames = logPosteriors.count / size
-    let width = max(1, width)
-    struct Scores {
-      var blank = -Double.infinity
-      var label = -Double.infinity
-      var total: Double { logAdd(blank, label) }
-    }
-    var prefixes: [([Int], Scores)] = [([], Scores(blank: 0))]
-    for frame in 0..<frames {
-      let row = Array(logPosteriors[(frame * size)..<((frame + 1) * size)])
-      let candidates = strongest(row, count: width + 4)
-      var next: [[Int]: Scores] = [:]
-      for (tokens, scores) in prefixes {
-        let total = scores.total
-        next[tokens, default: Scores()].blank = logAdd(
-          next[tokens]?.blank ?? -.infinity, total + Double(row[Vocabulary.blank]))
-        if let last = tokens.last {
-          next[tokens, default: Scores()].label = logAdd(
-            next[tokens]?.label ?? -.infinity, scores.label + Double(row[last]))
-        }
-        for token in candidates where token != Vocabulary.blank {
-          // A repeated label needs a blank between, or it is the same label going on.
-          let from = token == tokens.last ? scores.blank : total
-          guard from > -.infinity else { continue }
-          let longer = tokens + [token]
-          next[longer, default: Scores()].label = logAdd(
-            next[longer]?.label ?? -.infinity, from + Double(row[token]))
-        }
-      }
-      prefixes = next.sorted { better($0.value.total, $0.key, $1.value.total, $1.key) }
-        .prefix(width).map { ($0.key, $0.value) }
-    }
-    return prefixes.map {
-      Hypothesis(tokens: $0.0, text: vocabulary.text($0.0), logProbability: $0.1.total)
-    }
   }
 }
 
