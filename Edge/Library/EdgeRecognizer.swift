@@ -10,22 +10,40 @@ public struct EdgeRecognizer: Sendable {
   /// Hypotheses that the beam search keeps; 1 means greedy search.
   public let beamWidth: Int
   public let decoder: ModelConfiguration.SecondPassDecoder
-  private let search: TransducerSearch
+  private let search: SecondPassSearch
+  /// The language model in use; nil where there is none.
+  public let languageModel: Model.LanguageModelSide?
 
-  /// - Parameter decoder: nil takes the model's own choice.
-  /// - Throws: `ModelError.deviceOnly` when the model was loaded without its second pass.
+  /// - Parameters:
+  ///   - decoder: nil takes the model's own choice.
+  ///   - languageModel: ignored where the model has none; nil for none.
+  ///   - lexicon: nil allows every word.
+  ///   - weights: nil takes what was tuned for the model.
+  /// - Throws: `ModelError.deviceOnly` when the model was loaded without its second pass; `ModelError`, `LanguageModelError`
+  ///   and `DecodingSettingsError` when one of its files is not as it should be.
   public init(
-    model: Model, beamWidth: Int, decoder: ModelConfiguration.SecondPassDecoder? = nil
-  ) throws(ModelError) {
+    model: Model, beamWidth: Int, decoder: ModelConfiguration.SecondPassDecoder? = nil,
+    languageModel: Model.LanguageModelSide? = .edge, lexicon: Lexicon? = nil,
+    weights: SearchWeights? = nil
+  ) throws {
+    let decoder = decoder ?? model.configuration.secondEncoder?.decoder ?? .transducer
+    let fusion = try WordFusion.make(
+      model: model, side: languageModel, lexicon: lexicon, decoder: decoder, weights: weights)
     self.model = model
-    self.decoder = decoder ?? model.configuration.secondEncoder?.decoder ?? .transducer
+    self.decoder = decoder
     self.beamWidth = max(1, beamWidth)
-    search = try TransducerSearch(model: model)
+    self.languageModel = (fusion?.hasLanguageModel ?? false) ? languageModel : nil
+    search = try SecondPassSearch(
+      model: model, decoder: decoder, beamWidth: beamWidth, fusion: fusion)
   }
 
-  /// Such as "transducer-beam-4".
+  /// Such as "ctc-beam-4", "ctc-beam-8-edge-lm", "transducer-greedy".
   public var decoderName: String {
-    beamWidth == 1 ? "\(decoder.rawValue)-greedy" : "\(decoder.rawValue)-beam-\(beamWidth)"
+    var name = decoder.rawValue
+    name += beamWidth == 1 && search.fusion == nil ? "-greedy" : "-beam-\(beamWidth)"
+    if let languageModel { name += "-\(languageModel.rawValue)-lm" }
+    if search.fusion?.isConstrained == true { name += "-lexicon" }
+    return name
   }
 
   /// Runs blocks `splitLayer + 1`… on whatever has arrived; chunk by chunk, so that packets can be
@@ -44,21 +62,9 @@ public struct EdgeRecognizer: Sendable {
     if isCancelled() { throw CancellationError() }
     let second = try model.secondPass(encoder.frames(at: model.blockCount))
     if isCancelled() { throw CancellationError() }
-    let best: Hypothesis?
-    switch decoder {
-    case .transducer where beamWidth == 1:
-      best = search.greedy(second)
-    case .transducer:
-      best = search.beam(second, width: beamWidth, isCancelled: isCancelled).first
-    case .ctc:
-      let posteriors = try model.connectionistPosteriors(second)
-      best =
-        beamWidth == 1
-        ? CTCSearch.greedy(posteriors, vocabulary: model.vocabulary).hypothesis
-        : CTCSearch.beam(posteriors, vocabulary: model.vocabulary, beam: beamWidth).first
-    }
+    let found = try search.recognize(second, isCancelled: isCancelled)
     if isCancelled() { throw CancellationError() }
-    return best ?? Hypothesis(tokens: [], text: "", logProbability: 0)
+    return found.first ?? Hypothesis(tokens: [], text: "", logProbability: 0)
   }
 
   /// Features `[n, dimension]` of `splitLayer` to a transcript, whole.

@@ -24,6 +24,9 @@ extension EdgeServer.Configuration {
     beamWidth = settings.beamSize
     // "model" names none of the decoders, and so leaves the choice to the model.
     decoder = ModelConfiguration.SecondPassDecoder(rawValue: settings.decoder)
+    // "none" names neither of them.
+    languageModel = Model.LanguageModelSide(rawValue: settings.languageModel)
+    lexicon = settings.lexicon
     streamIdle = .milliseconds(Int(settings.streamIdleSeconds * 1_000))
     connectionIdle = .milliseconds(Int(settings.connectionIdleSeconds * 1_000))
     shutdownGrace = .milliseconds(Int(settings.shutdownGraceSeconds * 1_000))

@@ -1,4 +1,5 @@
 import Conformer
+import Decoding
 import FeatureCodec
 import Foundation
 import GRPCCore
@@ -42,6 +43,10 @@ public final class EdgeServer: Service {
     public var beamWidth = 4
     /// nil: what the model says.
     public var decoder: ModelConfiguration.SecondPassDecoder?
+    /// Which of the model's language models the search asks; nil for none.
+    public var languageModel: Model.LanguageModelSide? = .edge
+    /// Path of a list of the only words that may be recognised; nil for any.
+    public var lexicon: String?
     /// How long a stop waits for the utterances under way.
     public var shutdownGrace: Duration = .seconds(10)
 
@@ -63,13 +68,15 @@ public final class EdgeServer: Service {
 
   /// Loads the model and the certificates, and binds the port: whatever is wrong shows here.
   ///
-  /// - Throws: `ModelError`, `TLSError`.
+  /// - Throws: `ModelError`, `LanguageModelError`, `LexiconError`, `DecodingSettingsError`, `TLSError`.
   public init(configuration: Configuration, log: Logger = Logger(label: "tandem.edge")) throws {
     self.configuration = configuration
     self.log = log
     let model = try Model.load(directory: configuration.modelDirectory, parts: .edge)
     let recognizer = try EdgeRecognizer(
-      model: model, beamWidth: configuration.beamWidth, decoder: configuration.decoder)
+      model: model, beamWidth: configuration.beamWidth, decoder: configuration.decoder,
+      languageModel: configuration.languageModel,
+      lexicon: try configuration.lexicon.map { try Lexicon(path: $0) })
     self.model = model
     let threads =
       configuration.threads > 0

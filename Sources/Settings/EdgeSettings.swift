@@ -26,8 +26,12 @@ public struct EdgeSettings: Sendable {
   public var maximumSeconds: Double
   /// Hypotheses that the transducer's search keeps.
   public var beamSize: Int
-  /// "model", "transducer" or "ctc".
+  /// "model", "transducer", "ctc" or "fused".
   public var decoder: String
+  /// "edge", "device" or "none".
+  public var languageModel: String
+  /// A file with the only words that may be recognised; nil: any.
+  public var lexicon: String?
   /// Seconds without a packet after which an utterance is given up.
   public var streamIdleSeconds: Double
   /// Seconds without an utterance after which a connection is closed.
@@ -53,6 +57,8 @@ public struct EdgeSettings: Sendable {
     queueLimit = resolved.integer("inference.queueLimit")
     beamSize = resolved.integer("inference.beamSize")
     decoder = resolved.string("inference.decoder")
+    languageModel = resolved.string("inference.languageModel")
+    lexicon = resolved.optional("inference.lexicon")
     maximumStreams = resolved.integer("limits.streams")
     maximumPackets = resolved.integer("limits.packets")
     maximumBytes = resolved.integer("limits.bytes")

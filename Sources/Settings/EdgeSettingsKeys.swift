@@ -36,9 +36,16 @@ extension EdgeSettings {
         "inference.beamSize", .integer(1...64), default: .integer(4),
         "Hypotheses that the second pass's search keeps. 1: greedy."),
       SettingKey(
-        "inference.decoder", .choice(["model", "transducer", "ctc"]), default: .string("model"),
+        "inference.decoder", .choice(["model", "transducer", "ctc", "fused"]),
+        default: .string("model"),
         "What makes the transcript of the second pass. model: what model.json names, the one that did "
-          + "better on dev."),
+          + "better on dev. fused: the best transcripts of both, judged by both."),
+      SettingKey(
+        "inference.languageModel", .choice(["edge", "device", "none"]), default: .string("edge"),
+        "Which of the model's language models the search asks; none where the model has none."),
+      SettingKey(
+        "inference.lexicon", .string, default: .string(""),
+        "Text file with the only words and phrases that may be recognised, one a line. Empty: any."),
       SettingKey(
         "limits.streams", .integer(1...100_000), default: .integer(256),
         "Utterances at a time."),
