@@ -156,7 +156,7 @@ let package = Package(
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-evaluate",
-      dependencies: ["Conformer", "Evaluation", "FeatureCodec", "Offload", arguments],
+      dependencies: ["Conformer", "Decoding", "Evaluation", "FeatureCodec", "Offload", arguments],
       swiftSettings: swift6),
 
     .executableTarget(

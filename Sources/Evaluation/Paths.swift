@@ -11,14 +11,39 @@ public struct Paths: Sendable {
   /// What the device's features go through on their way to the edge.
   public let codec: FeatureCodec
 
-  /// - Throws: `ModelError`.
+  /// Language model and lexicon for the exits; nil for greedy search.
+  public let exitFusion: WordFusion?
+  /// Prefixes of the exits' beam search, where there is something to search with.
+  public let exitBeamWidth: Int
+
+  /// - Parameters:
+  ///   - languageModel: of the edge's search; nil for none, and none where the model lacks it.
+  ///   - exitLanguageModel: of the exits; nil for greedy search.
+  ///   - lexicon: allows its words only, at the edge and at the exits.
+  ///   - weights: nil takes what was tuned for the model.
+  /// - Throws: `ModelError`, `LanguageModelError`, `DecodingSettingsError`.
   public init(
     modelDirectory: String, beamWidth: Int = 4,
-    decoder: ModelConfiguration.SecondPassDecoder? = nil, codec: FeatureCodec
+    decoder: ModelConfiguration.SecondPassDecoder? = nil,
+    languageModel: Model.LanguageModelSide? = .edge,
+    exitLanguageModel: Model.LanguageModelSide? = nil, lexicon: Lexicon? = nil,
+    weights: SearchWeights? = nil, codec: FeatureCodec
   ) throws {
     model = try Model.load(directory: modelDirectory, parts: .edge)
-    edge = try EdgeRecognizer(model: model, beamWidth: beamWidth, decoder: decoder)
+    edge = try EdgeRecognizer(
+      model: model, beamWidth: beamWidth, decoder: decoder, languageModel: languageModel,
+      lexicon: lexicon, weights: weights)
+    exitFusion = try WordFusion.make(
+      model: model, side: exitLanguageModel, lexicon: lexicon, decoder: .ctc, weights: weights)
+    exitBeamWidth = beamWidth
     self.codec = codec
+  }
+
+  /// How the exits' transcripts are made, such as "ctc-greedy".
+  public var exitDecoderName: String {
+    guard let exitFusion else { return "ctc-greedy" }
+    return "ctc-beam-\(exitBeamWidth)" + (exitFusion.hasLanguageModel ? "-lm" : "")
+      + (exitFusion.isConstrained ? "-lexicon" : "")
   }
 
   /// The whole first pass. `piece` milliseconds of audio at a time, or all at once with nil.
@@ -36,9 +61,19 @@ public struct Paths: Sendable {
     return encoder
   }
 
-  /// Exit `number` (from 1) with greedy search.
+  /// Exit `number` (from 1): its confidences are always greedy search's, its transcript is a beam's where there is a language
+  /// model or a lexicon for it.
   public func exit(_ number: Int, of encoder: UtteranceEncoder) -> CTCSearch.Result {
-    CTCSearch.greedy(encoder.logPosteriors(exit: number - 1), vocabulary: model.vocabulary)
+    let posteriors = encoder.logPosteriors(exit: number - 1)
+    var result = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
+    if let exitFusion,
+      let best = CTCSearch.beam(
+        posteriors, vocabulary: model.vocabulary, beam: exitBeamWidth, fusion: exitFusion
+      ).first
+    {
+      result.hypothesis = best
+    }
+    return result
   }
 
   /// What the edge answers when `encoder`'s features at `splitLayer` are shipped through the codec in
@@ -51,6 +86,20 @@ public struct Paths: Sendable {
   public func edge(_ encoder: UtteranceEncoder, splitLayer: Int, codec: FeatureCodec) throws
     -> Hypothesis
   {
+    try edge.recognize(try shipped(encoder, splitLayer: splitLayer, codec: codec))
+  }
+
+  /// What the second encoder makes of features that were shipped through the codec.
+  public func secondPass(_ encoder: UtteranceEncoder, splitLayer: Int) throws -> SecondPass {
+    let far = try shipped(encoder, splitLayer: splitLayer, codec: codec)
+    far.finish()
+    return try model.secondPass(far.frames(at: model.blockCount))
+  }
+
+  /// The edge's half of the first pass, fed with what came out of the codec.
+  private func shipped(_ encoder: UtteranceEncoder, splitLayer: Int, codec: FeatureCodec) throws
+    -> UtteranceEncoder
+  {
     let d = model.dimension
     var packetiser = try Packetiser(
       encoder: FeatureEncoder(codec: codec, dimension: d), framesPerPacket: 8)
@@ -62,7 +111,7 @@ public struct Paths: Sendable {
       far.append(
         features: try decoder.decode(packet.payload, frames: packet.frameCount, dimension: d))
     }
-    return try edge.recognize(far)
+    return far
   }
 
   /// The same without any split: what the edge's decoder makes of the device's own last layer.

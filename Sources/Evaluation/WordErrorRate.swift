@@ -95,7 +95,8 @@ public struct WordErrorRateEvaluation: Sendable {
         rows.append(
           Row(
             set: set, path: isExit ? "exit-\(path + 1)" : "edge",
-            decoder: isExit ? "ctc-greedy" : paths.edge.decoderName, utterances: members.count,
+            decoder: isExit ? paths.exitDecoderName : paths.edge.decoderName,
+            utterances: members.count,
             words: sum.words, substitutions: sum.substitutions, deletions: sum.deletions,
             insertions: sum.insertions, wordErrorRate: sum.rate ?? 0, low: interval.low,
             high: interval.high,

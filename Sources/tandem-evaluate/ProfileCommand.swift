@@ -20,9 +20,7 @@ struct ProfileCommand: ParsableCommand {
   func run() throws {
     try reporting {
       let manifest = try common.load()
-      let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
-        codec: FeatureCodec.at(0))
+      let paths = try common.paths(codec: FeatureCodec.at(0))
       let bar = ProgressBar("profile", total: min(common.limit ?? .max, manifest.items.count))
       let result = try SystemProfile(
         manifest: manifest,

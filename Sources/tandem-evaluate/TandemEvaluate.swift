@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conformer
+import Decoding
 import Evaluation
 import FeatureCodec
 import Foundation
@@ -18,9 +19,11 @@ struct TandemEvaluate: ParsableCommand {
         tandem-evaluate split --manifest … --split dev --codec lossless
         tandem-evaluate fit-thresholds --manifest … --split dev --write
         tandem-evaluate profile --manifest … --split dev --output dev.profile
+        tandem-evaluate tune-language-model --manifest … --split dev --write
       """,
     subcommands: [
       WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self, ProfileCommand.self,
+      TuneLanguageModelCommand.self,
     ])
 }
 
@@ -44,8 +47,10 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "Paths of the edge's beam search; 1 is greedy.")
   var beam = 4
 
-  @Option(help: "The edge's decoder: transducer or ctc; what the model says if left out.")
+  @Option(help: "The edge's decoder: transducer, ctc or fused; what the model says if left out.")
   var decoder: ModelConfiguration.SecondPassDecoder?
+
+  @OptionGroup var words: WordOptions
 
   @Option(help: "Threads.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
@@ -60,6 +65,15 @@ struct CommonOptions: ParsableArguments {
   }
 
   func load() throws -> Manifest { try Manifest(path: manifest, split: split) }
+
+  /// The ways to a transcript that the options describe.
+  func paths(codec: FeatureCodec) throws -> Paths {
+    try Paths(
+      modelDirectory: model, beamWidth: beam, decoder: decoder,
+      languageModel: words.languageModel.side, exitLanguageModel: words.exitLanguageModel.side,
+      lexicon: words.lexicon.map { try Lexicon(path: $0) },
+      weights: words.weights(model: model, decoder: decoder), codec: codec)
+  }
 }
 
 /// `lossless` is what people say; `float32` is what the table calls it.
@@ -119,9 +133,7 @@ struct WordErrorRateCommand: ParsableCommand {
         }
       }
       let manifest = try common.load()
-      let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
-        codec: tandem_evaluate.codec(named: codec))
+      let paths = try common.paths(codec: tandem_evaluate.codec(named: codec))
       let layer = splitLayer ?? paths.model.blockCount
       guard (0...paths.model.blockCount).contains(layer) else {
         throw ValidationError("--split-layer must be 0 to \(paths.model.blockCount)")
@@ -170,9 +182,7 @@ struct SplitCommand: ParsableCommand {
   func run() throws {
     try reporting {
       let manifest = try common.load()
-      let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
-        codec: tandem_evaluate.codec(named: codec))
+      let paths = try common.paths(codec: tandem_evaluate.codec(named: codec))
       let bar = ProgressBar("split", total: min(common.limit ?? .max, manifest.items.count))
       let result = try SplitEvaluation(
         manifest: manifest, paths: paths, limit: common.limit, threads: common.threads,
@@ -216,9 +226,7 @@ struct FitThresholdsCommand: ParsableCommand {
   func run() throws {
     try reporting {
       let manifest = try common.load()
-      let paths = try Paths(
-        modelDirectory: common.model, beamWidth: common.beam, decoder: common.decoder,
-        codec: tandem_evaluate.codec(named: codec))
+      let paths = try common.paths(codec: tandem_evaluate.codec(named: codec))
       let bar = ProgressBar("fit", total: min(common.limit ?? .max, manifest.items.count))
       let result = try ThresholdFitting(
         manifest: manifest,
