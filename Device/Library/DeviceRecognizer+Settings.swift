@@ -1,4 +1,5 @@
 import Conformer
+import Decoding
 import FeatureCodec
 import Foundation
 import Logging
@@ -9,7 +10,8 @@ import Settings
 extension DeviceRecognizer {
   /// A recogniser as `Config/device.yaml`, the environment and flags describe it.
   ///
-  /// - Throws: `SettingsError`, `ModelError`, `CalibrationError`, `TLSError`, `UnknownPolicyError`.
+  /// - Throws: `SettingsError`, `ModelError`, `CalibrationError`, `LanguageModelError`, `LexiconError`,
+  ///   `DecodingSettingsError`, `TLSError`, `UnknownPolicyError`.
   public convenience init(settings: DeviceSettings, log: Logger) throws {
     let model = try Model.load(directory: settings.model, parts: .device)
     var configuration = Configuration()
@@ -25,6 +27,10 @@ extension DeviceRecognizer {
     configuration.deviceClass = settings.deviceClass
     configuration.hedge = settings.hedge
     configuration.costs = try settings.costModel()
+    configuration.beamWidth = settings.decodingBeamSize
+    configuration.fusion = try WordFusion.make(
+      model: model, side: Model.LanguageModelSide(rawValue: settings.decodingLanguageModel),
+      lexicon: settings.decodingLexicon.map { try Lexicon(path: $0) }, decoder: .ctc)
     self.init(
       model: model,
       policy: try settings.makePolicy(

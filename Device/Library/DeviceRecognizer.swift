@@ -36,6 +36,10 @@ public final class DeviceRecognizer: Sendable {
     public var hedge = true
     public var deviceClass = DeviceClass.laptop
     public var costs = CostModel.standard
+    /// Language model and lexicon for the exits' transcripts; nil for greedy search.
+    public var fusion: WordFusion?
+    /// Hypotheses that the exits' search keeps, where there is something to search with.
+    public var beamWidth = 8
 
     public init() {}
   }
@@ -97,7 +101,8 @@ public final class DeviceRecognizer: Sendable {
   public func recognize(_ samples: [Float]) async throws -> Recognition {
     try check(samples)
     await link?.prepare()
-    let pass = LocalPass(model: model, pool: pool)
+    let pass = LocalPass(
+      model: model, pool: pool, fusion: configuration.fusion, beamWidth: configuration.beamWidth)
     let clock = ContinuousClock()
     let began = clock.now
     let utterance = Utterance(

@@ -17,10 +17,15 @@ final class LocalPass: @unchecked Sendable {
   private let model: Model
   private let pool: InferencePool
   private let encoder: UtteranceEncoder
+  private let fusion: WordFusion?
+  private let beamWidth: Int
   /// Published exit by exit, so that the deadline can have the deepest while a deeper one is computed.
   private let results = Mutex<[ExitResult]>([])
 
-  init(model: Model, pool: InferencePool) {
+  /// - Parameter fusion: language model and lexicon for the transcripts; nil for greedy search.
+  init(model: Model, pool: InferencePool, fusion: WordFusion? = nil, beamWidth: Int = 8) {
+    self.fusion = fusion
+    self.beamWidth = beamWidth
     precondition(pool.threads == 1, "an utterance's layers are computed by one thread")
     self.model = model
     self.pool = pool
@@ -65,13 +70,20 @@ final class LocalPass: @unchecked Sendable {
   private func compute(exit: Int) -> ExitResult {
     let block = model.configuration.encoder.exits[exit - 1].afterBlock
     encoder.advance(to: block)
-    let result = CTCSearch.greedy(
-      encoder.logPosteriors(exit: exit - 1), vocabulary: model.vocabulary)
+    let posteriors = encoder.logPosteriors(exit: exit - 1)
+    // What policies decide by stays greedy search's, which thresholds were fitted to.
+    let result = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
+    var hypothesis = result.hypothesis
+    if let fusion {
+      let found = CTCSearch.beam(
+        posteriors, vocabulary: model.vocabulary, beam: beamWidth, fusion: fusion)
+      hypothesis = found.first ?? hypothesis
+    }
     return ExitResult(
       evidence: ExitEvidence(
         exit: exit, afterBlock: block, frameEntropy: result.frameEntropy,
         sentencePosterior: result.sentencePosterior,
         tokenCount: result.hypothesis.tokens.count, frameCount: result.frames),
-      hypothesis: result.hypothesis)
+      hypothesis: hypothesis)
   }
 }

@@ -33,6 +33,12 @@ public struct DeviceSettings: Sendable {
   public var codec: FeatureCodec
   /// Seconds of speech a packet.
   public var packetDuration: Double
+  /// "none", "device" or "edge": which language model the exits' transcripts are searched with.
+  public var decodingLanguageModel: String
+  /// A file with the only words that the device may recognise; nil: any.
+  public var decodingLexicon: String?
+  /// Hypotheses that the exits' search keeps.
+  public var decodingBeamSize: Int
   /// Seconds from the end of the utterance to the answer.
   public var deadlineSeconds: Double
   /// Whether the device's own transcript is given when the edge is late.
@@ -84,6 +90,9 @@ public struct DeviceSettings: Sendable {
     let codecName = resolved.string("offload.codec")
     codec = FeatureCodec.table.first { $0.name == codecName } ?? FeatureCodec.table[0]
     packetDuration = Double(resolved.integer("offload.packetMilliseconds")) / 1000
+    decodingLanguageModel = resolved.string("decoding.languageModel")
+    decodingLexicon = resolved.optional("decoding.lexicon")
+    decodingBeamSize = resolved.integer("decoding.beamSize")
     deadlineSeconds = resolved.number("deadlineSeconds")
     hedge = resolved.boolean("hedge")
     decisionLog = resolved.optional("decisionLog.path")

@@ -87,6 +87,17 @@ extension DeviceSettings {
         "offload.packetMilliseconds", .integer(40...10_000), default: .integer(320),
         "Milliseconds of speech a packet."),
       SettingKey(
+        "decoding.languageModel", .choice(["none", "device", "edge"]), default: .string("none"),
+        "Which of the model's language models the exits' transcripts are searched with; none is greedy search, "
+          + "and so is a model without one. Confidences are greedy search's in any case."),
+      SettingKey(
+        "decoding.lexicon", .string, default: .string(""),
+        "Text file with the only words and phrases that the device may recognise, one a line. Empty: any."
+      ),
+      SettingKey(
+        "decoding.beamSize", .integer(1...64), default: .integer(8),
+        "Hypotheses that the exits' search keeps, where there is a language model or a lexicon."),
+      SettingKey(
         "deadlineSeconds", .number(0.05...600), default: .number(2),
         "Seconds from the end of the utterance until the answer must be there."),
       SettingKey(
