@@ -143,14 +143,14 @@ let package = Package(
     .executableTarget(
       name: "tandem-device",
       dependencies: [
-        "Audio", "Conformer", "DecisionLog", "Evaluation", "FeatureCodec", "Offload",
+        "Audio", "Conformer", "DecisionLog", "Decoding", "Evaluation", "FeatureCodec", "Offload",
         "SecureTransport", "Settings", "TandemDevice", "TandemProtocol", arguments, logging,
       ],
       path: "Device/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "Conformer", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
+        "Conformer", "Decoding", "SecureTransport", "Settings", "TandemEdge", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),

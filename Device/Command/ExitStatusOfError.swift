@@ -1,6 +1,7 @@
 import Audio
 import Conformer
 import DecisionLog
+import Decoding
 import Offload
 import SecureTransport
 import Settings
@@ -26,7 +27,9 @@ func exitStatus(of error: any Error) -> ExitStatus {
     case .file, .keyMismatch, .options, .ownCertificateExpired: .configuration
     default: .unavailable
     }
-  case is CalibrationError, is RecognitionError: .data
+  case is CalibrationError, is RecognitionError, is LanguageModelError, is DecodingSettingsError:
+    .data
+  case let error as LexiconError: if case .unreadable = error { .noInput } else { .data }
   case is OffloadFailure: .unavailable
   case let error as DecisionLogError:
     switch error {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conformer
+import Decoding
 import Foundation
 import Logging
 import SecureTransport
@@ -64,6 +65,8 @@ func reporting(_ body: () async throws -> Void) async throws {
       switch error {
       case let error as SettingsError: error.exitStatus
       case let error as ModelError: if case .missingFile = error { .noInput } else { .data }
+      case is LanguageModelError, is DecodingSettingsError: .data
+      case let error as LexiconError: if case .unreadable = error { .noInput } else { .data }
       case let error as TLSError:
         switch error.kind {
         case .addressInUse, .address: .unavailable

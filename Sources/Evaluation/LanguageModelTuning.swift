@@ -59,15 +59,20 @@ public struct LanguageModelTuning: Sendable {
         model: model, side: side, decoder: decoder, weights: SearchWeights())
     else { throw LanguageModelTuningError.noLanguageModel(directory: model.directory) }
     let data = self
+    var best = SearchWeights()
     let measure: (SearchWeights) throws -> Double
     if decoder == .fused {
-      let known = entries.first { $0.languageModel == side?.rawValue && $0.decoder == .ctc }
-      let judged = try candidates(fusion.with(known?.weights ?? SearchWeights()))
+      // Candidates by what was tuned for the CTC head: in this run, or before.
+      let known =
+        entries.first { $0.languageModel == side?.rawValue && $0.decoder == .ctc }?.weights
+        ?? (try DecodingSettings.load(directory: model.directory)).weights(
+          languageModel: side, decoder: .ctc)
+      let judged = try candidates(fusion.with(known ?? SearchWeights()))
+      if let known { best = known }
       measure = { try data.rate(ranking: judged, fusion.with($0)) }
     } else {
       measure = { try data.rate(searching: decoder, fusion.with($0)) }
     }
-    var best = SearchWeights(internalLanguageModel: 0)
     var bestRate = Double.infinity
     var tried: Set<SearchWeights> = []
     func attempt(_ weights: SearchWeights) throws {
