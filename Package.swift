@@ -159,7 +159,8 @@ let package = Package(
       name: "tandem-device",
       dependencies: [
         "Audio", "Basics", "Commands", "Conformer", "DecisionLog", "Decoding", "Evaluation",
-        "FeatureCodec", "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge",
+        "FeatureCodec", "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice",
+        "TandemEdge",
         "TandemProtocol", arguments, logging,
       ],
       path: "Device/Command", swiftSettings: swift6),
