@@ -1,3 +1,4 @@
+import Basics
 import Crypto
 import Foundation
 
@@ -23,7 +24,7 @@ extension Model {
     } catch {
       throw .unreadable(path: path, reason: "\(error.localizedDescription)")
     }
-    let found = Self.hexadecimal(SHA256.hash(data: data))
+    let found = SHA256.hash(data: data).hexadecimal
     guard found == file.sha256.lowercased() else {
       throw .digestMismatch(path: path, expected: file.sha256, found: found)
     }

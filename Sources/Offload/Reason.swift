@@ -93,6 +93,9 @@ extension Reason: CustomStringConvertible {
     switch criterion {
     case .frameEntropy: "frame entropy"
     case .sentencePosterior: "sentence posterior"
+    case .wordConfidence: "least sure word"
+    case .agreement: "agreement with the exit before"
+    case .probability: "probability of being right"
     }
   }
 
