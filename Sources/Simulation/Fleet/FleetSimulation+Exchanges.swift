@@ -10,6 +10,17 @@ extension FleetSimulation {
     let context = listening.context
     let number = context.device
     var plan = prepared
+    let deadline = plan.deadline(context, timeline)
+    guard plan.ready <= deadline else {
+      // The deadline strikes while the features are computed: nothing is sent.
+      plan.sendStart = .infinity
+      complete(
+        context,
+        resolver.offloaded(
+          context, plan, .silence(serverSeconds: 0), timeline: timeline,
+          link: devices[number].link, arrival: .infinity, costs: devices[number].costs))
+      return
+    }
     let (start, failure) = streamStart(
       number, at: plan.ready, moment: context.moment, chance: &listening.chance)
     let link = devices[number].link
@@ -36,8 +47,7 @@ extension FleetSimulation {
     let first = link.arrival(
       bytes: Self.startBytes, startingAt: start, moment: context.moment)
     events.schedule(.startArrives(slot: slot, serial: serials[slot]), at: first)
-    events.schedule(
-      .deadline(slot: slot, serial: serials[slot]), at: max(context.deadline, plan.ready))
+    events.schedule(.deadline(slot: slot, serial: serials[slot]), at: deadline)
   }
 
   /// What was sent ahead becomes the offload: only its end is still to be sent.
@@ -82,7 +92,7 @@ extension FleetSimulation {
       events.schedule(.featuresArrive(slot: slot, serial: serials[slot]), at: arrival)
     }
     events.schedule(
-      .deadline(slot: slot, serial: serials[slot]), at: max(context.deadline, plan.ready))
+      .deadline(slot: slot, serial: serials[slot]), at: plan.deadline(context, timeline))
   }
 
   /// What was sent ahead is of no use: the stream is cancelled.
@@ -104,7 +114,7 @@ extension FleetSimulation {
     _ admission: ExogenousEdge.Admission, arrival: Double, tellsTransfer: Bool
   ) {
     let link = devices[context.device].link
-    let deadline = max(context.deadline, plan.ready)
+    let deadline = plan.deadline(context, timeline)
     let outcome = exogenous.outcome(
       plan, admission: admission, link: link, moment: context.moment, arrival: arrival,
       limit: deadline)
@@ -304,10 +314,10 @@ extension FleetSimulation {
       serials[slot] += 1
       events.schedule(
         .failureArrives(slot: slot, serial: serials[slot], failure: .lost), at: back)
-      guard let plan = exchange.plan else { continue }
+      guard let plan = exchange.plan, let timeline = exchange.timeline else { continue }
       events.schedule(
         .deadline(slot: slot, serial: serials[slot]),
-        at: max(time, exchange.context.deadline, plan.ready))
+        at: max(time, plan.deadline(exchange.context, timeline)))
     }
   }
 

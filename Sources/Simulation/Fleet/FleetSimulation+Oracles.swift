@@ -71,7 +71,7 @@ extension FleetSimulation {
           ?? exogenous.admission(start: ready, link: device.link, moment: context.moment)
         let outcome = exogenous.outcome(
           plan, admission: admission, link: device.link, moment: context.moment,
-          arrival: arrival, limit: max(context.deadline, ready))
+          arrival: arrival, limit: plan.deadline(context, local))
         let result = resolver.offloaded(
           context, plan, outcome, timeline: local, link: device.link, arrival: arrival,
           costs: device.costs)

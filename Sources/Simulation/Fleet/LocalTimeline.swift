@@ -57,7 +57,7 @@ struct LocalTimeline: Sendable {
       time += blockSeconds(from: blocksDone, to: point.afterBlock) + exitSeconds(point)
       exitsDone = max(exitsDone, point.exit)
       blocksDone = max(blocksDone, point.afterBlock)
-      if time <= end { ready = point.exit }
+      if time <= end || (point.afterBlock <= ahead && self.start <= end) { ready = point.exit }
     }
     return (ready, exitsDone, blocksDone)
   }

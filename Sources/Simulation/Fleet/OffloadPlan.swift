@@ -20,4 +20,11 @@ struct OffloadPlan: Sendable {
   var ahead: AheadStream?
   /// What was sent before in vain.
   var sunk = SunkUse.none
+
+  /// When the device answers whatever the edge does: at the utterance's deadline, or, if it has no transcript of its own
+  /// by then, when the features that it meant to ship are ready.
+  func deadline(_ context: UtteranceContext, _ timeline: LocalTimeline) -> Double {
+    hedges && (exitsDone > 0 || timeline.exitsAhead > 0)
+      ? max(context.deadline, timeline.start) : max(context.deadline, ready)
+  }
 }

@@ -60,8 +60,7 @@ struct OutcomeResolver: Sendable {
     timeline: LocalTimeline, link: SimulatedLink, arrival: Double, costs: CostPredictor
   ) -> UtteranceResult {
     let utterance = profile.utterances[context.utterance]
-    // A deadline that is over when the features are ready strikes at once.
-    let deadline = max(context.deadline, plan.ready)
+    let deadline = plan.deadline(context, timeline)
     var finish = deadline
     var failure: UtteranceResult.Failure? = .deadline
     var serverSeconds = 0.0
@@ -78,7 +77,7 @@ struct OutcomeResolver: Sendable {
       let last = timeline.exitTime(
         timeline.shape.exits.count, from: plan.ready, exits: plan.exitsDone,
         blocks: plan.blocksDone)
-      finish = hedges ? min(max(time, last), deadline) : max(time, plan.ready)
+      finish = hedges ? min(max(time, last), deadline) : min(max(time, plan.ready), deadline)
     case .failure:
       break
     case .silence(let seconds):

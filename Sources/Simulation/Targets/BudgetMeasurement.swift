@@ -41,7 +41,7 @@ public struct BudgetMeasurement: Codable, Sendable {
   ) throws -> BudgetMeasurement {
     let profile = scenario.configuration.said(profile)
     var configuration = scenario.configuration
-    configuration.deviceCount = min(configuration.deviceCount, 30)
+    configuration.deviceCount = min(configuration.deviceCount, 12)
     configuration.seconds = 2 * 86_400
     // Exogenous: what one device saves must not help another.
     configuration.edge.isShared = false

@@ -40,9 +40,9 @@ public struct TargetsRun: Sendable {
     }
   }
 
-  /// Scenarios with more devices than this are compared with as many, on an edge that is smaller in proportion: the
-  /// whole crowd is for the measurement of speed.
-  static let comparedDevices = 400
+  /// Scenarios with more devices than this are compared with as many, on an edge that is smaller: the whole crowd is
+  /// for the measurement of speed.
+  static let comparedDevices = 60
 
   /// - Parameter progress: told what is under way, now and then.
   public init(_ input: Input, progress: ((String) -> Void)? = nil) throws {
@@ -152,17 +152,14 @@ public struct TargetsRun: Sendable {
 }
 
 extension Scenario {
-  /// The same with at most so many devices, and an edge whose workers and places are fewer in proportion.
+  /// The same with at most so many devices, and an edge with fewer workers in proportion, one at least.
   func reduced(to devices: Int) -> Scenario {
     guard configuration.deviceCount > devices else { return self }
     var copy = self
     let share = Double(devices) / Double(configuration.deviceCount)
     copy.configuration.deviceCount = devices
-    let workers = Double(configuration.edge.workers)
-    copy.configuration.edge.workers = max(1, Int((workers * share).rounded()))
-    // A worker cannot be cut into pieces: a slower one is as much of one.
-    copy.configuration.edge.operationsPerSecond *=
-      min(1, workers * share / Double(copy.configuration.edge.workers))
+    copy.configuration.edge.workers = max(
+      1, Int((Double(configuration.edge.workers) * share).rounded()))
     return copy
   }
 }
