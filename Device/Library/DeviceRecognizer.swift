@@ -1,6 +1,7 @@
 import Audio
 import Basics
 import Conformer
+import Decoding
 import FeatureCodec
 import Foundation
 import Inference

@@ -14,6 +14,17 @@ public enum CTCSearch {
     public var frames: Int
     /// How sure the least sure word is, 0 to 1, by the Tsallis entropy of its frames (arXiv 2212.08703); nil without words.
     public var leastWordConfidence: Double?
+
+    public init(
+      hypothesis: Hypothesis, frameEntropy: Double, sentencePosterior: Double, frames: Int,
+      leastWordConfidence: Double? = nil
+    ) {
+      self.hypothesis = hypothesis
+      self.frameEntropy = frameEntropy
+      self.sentencePosterior = sentencePosterior
+      self.frames = frames
+      self.leastWordConfidence = leastWordConfidence
+    }
   }
 
   /// Best token of every frame, repeats and blanks removed.

@@ -33,7 +33,7 @@ public enum Bootstrap {
     _ pairs: [(WordErrors, WordErrors)], samples: Int = 1_000, seed: UInt64 = 1
   ) -> (low: Double, high: Double)? {
     guard pairs.contains(where: { $0.0.words > 0 }) else { return nil }
-    var generator = SplitMix64(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var differences: [Double] = []
     differences.reserveCapacity(samples)
     for _ in 0..<samples {
