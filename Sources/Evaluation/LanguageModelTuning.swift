@@ -63,10 +63,9 @@ public struct LanguageModelTuning: Sendable {
     let measure: (SearchWeights) throws -> Double
     if decoder == .fused {
       // Candidates by what was tuned for the CTC head: in this run, or before.
-      let known =
-        entries.first { $0.languageModel == side?.rawValue && $0.decoder == .ctc }?.weights
-        ?? (try DecodingSettings.load(directory: model.directory)).weights(
-          languageModel: side, decoder: .ctc)
+      let before = try DecodingSettings.load(directory: model.directory)
+      let now = entries.first { $0.languageModel == side?.rawValue && $0.decoder == .ctc }
+      let known = now?.weights ?? before.weights(languageModel: side, decoder: .ctc)
       let judged = try candidates(fusion.with(known ?? SearchWeights()))
       if let known { best = known }
       measure = { try data.rate(ranking: judged, fusion.with($0)) }
