@@ -33,8 +33,11 @@ public struct EdgeRecognizer: Sendable {
     self.decoder = decoder
     self.beamWidth = max(1, beamWidth)
     self.languageModel = (fusion?.hasLanguageModel ?? false) ? languageModel : nil
+    let tuned = try DecodingSettings.load(directory: model.directory)
     search = try SecondPassSearch(
-      model: model, decoder: decoder, beamWidth: beamWidth, fusion: fusion)
+      model: model, decoder: decoder, beamWidth: beamWidth, fusion: fusion,
+      candidateWeights: tuned.entry(languageModel: self.languageModel, decoder: decoder)?
+        .candidateWeights)
   }
 
   /// Such as "ctc-beam-4", "ctc-beam-8-edge-lm", "transducer-greedy".

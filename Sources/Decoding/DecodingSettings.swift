@@ -15,6 +15,8 @@ public struct DecodingSettings: Codable, Sendable, Equatable {
     public var languageModel: String
     public var decoder: ModelConfiguration.SecondPassDecoder
     public var weights: SearchWeights
+    /// By which `fused` found the candidates that `weights` rank; nil for the other heads.
+    public var candidateWeights: SearchWeights?
     /// What they were tuned on, and what came out: errors a reference word with them.
     public var tunedOn: String
     public var beamWidth: Int
@@ -22,11 +24,12 @@ public struct DecodingSettings: Codable, Sendable, Equatable {
 
     public init(
       languageModel: String, decoder: ModelConfiguration.SecondPassDecoder, weights: SearchWeights,
-      tunedOn: String, beamWidth: Int, wordErrorRate: Double
+      candidateWeights: SearchWeights? = nil, tunedOn: String, beamWidth: Int, wordErrorRate: Double
     ) {
       self.languageModel = languageModel
       self.decoder = decoder
       self.weights = weights
+      self.candidateWeights = candidateWeights
       self.tunedOn = tunedOn
       self.beamWidth = beamWidth
       self.wordErrorRate = wordErrorRate
@@ -61,18 +64,25 @@ public struct DecodingSettings: Codable, Sendable, Equatable {
         path: path,
         reason: "it has version \(settings.version); this program reads version \(currentVersion)")
     }
-    for entry in settings.entries {
-      if let problem = entry.weights.problem { throw .unreadable(path: path, reason: problem) }
+    for weights in settings.entries.flatMap({ [$0.weights, $0.candidateWeights] }) {
+      if let problem = weights?.problem { throw .unreadable(path: path, reason: problem) }
     }
     return settings
   }
 
   /// What was tuned for a head and a language model; nil if nothing was.
+  public func entry(
+    languageModel: Model.LanguageModelSide?, decoder: ModelConfiguration.SecondPassDecoder
+  ) -> Entry? {
+    let name = languageModel?.rawValue ?? "none"
+    return entries.first { $0.languageModel == name && $0.decoder == decoder }
+  }
+
+  /// Its weights.
   public func weights(
     languageModel: Model.LanguageModelSide?, decoder: ModelConfiguration.SecondPassDecoder
   ) -> SearchWeights? {
-    let name = languageModel?.rawValue ?? "none"
-    return entries.first { $0.languageModel == name && $0.decoder == decoder }?.weights
+    entry(languageModel: languageModel, decoder: decoder)?.weights
   }
 
   /// Replaces what was tuned for the same head and language model.

@@ -10,19 +10,25 @@ public struct SecondPassSearch: Sendable {
   /// Hypotheses that a beam keeps; 1 is greedy, unless there is a language model or a lexicon.
   public let beamWidth: Int
   public let fusion: WordFusion?
+  /// With what `fused` finds its candidates.
+  private let candidateFusion: WordFusion?
   private let model: Model
   private let transducer: TransducerSearch
 
-  /// - Parameter fusion: language model and lexicon; nil for neither.
+  /// - Parameters:
+  ///   - fusion: language model and lexicon; nil for neither.
+  ///   - candidateWeights: by which `fused` finds candidates, where they are others than those it ranks by: a list that both
+  ///     heads judge wants a larger word bonus than a single head's search bears. nil takes the weights of `fusion`.
   /// - Throws: `ModelError.deviceOnly` when the model was loaded without its second pass.
   public init(
     model: Model, decoder: ModelConfiguration.SecondPassDecoder, beamWidth: Int,
-    fusion: WordFusion? = nil
+    fusion: WordFusion? = nil, candidateWeights: SearchWeights? = nil
   ) throws(ModelError) {
     self.model = model
     self.decoder = decoder
     self.beamWidth = max(1, beamWidth)
     self.fusion = fusion
+    candidateFusion = candidateWeights.flatMap { fusion?.with($0) } ?? fusion
     transducer = try TransducerSearch(model: model)
   }
 
@@ -63,9 +69,10 @@ public struct SecondPassSearch: Sendable {
     var texts: Set<String> = []
     let lists = [
       CTCSearch.beam(
-        posteriors, vocabulary: model.vocabulary, beam: beamWidth, fusion: fusion,
+        posteriors, vocabulary: model.vocabulary, beam: beamWidth, fusion: candidateFusion,
         isCancelled: isCancelled),
-      transducer.beam(second, width: beamWidth, fusion: fusion, isCancelled: isCancelled),
+      transducer.beam(
+        second, width: beamWidth, fusion: candidateFusion, isCancelled: isCancelled),
     ]
     for hypothesis in lists.joined() where texts.insert(hypothesis.text).inserted {
       candidates.append(hypothesis.tokens)

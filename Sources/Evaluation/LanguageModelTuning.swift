@@ -60,13 +60,15 @@ public struct LanguageModelTuning: Sendable {
     else { throw LanguageModelTuningError.noLanguageModel(directory: model.directory) }
     let data = self
     var best = SearchWeights()
+    var candidateWeights: SearchWeights?
     let measure: (SearchWeights) throws -> Double
     if decoder == .fused {
       // Candidates by what was tuned for the CTC head: in this run, or before.
       let before = try DecodingSettings.load(directory: model.directory)
       let now = entries.first { $0.languageModel == side?.rawValue && $0.decoder == .ctc }
       let known = now?.weights ?? before.weights(languageModel: side, decoder: .ctc)
-      let judged = try candidates(fusion.with(known ?? SearchWeights()))
+      let judged = try candidates(fusion.with(known ?? best))
+      candidateWeights = known ?? best
       if let known { best = known }
       measure = { try data.rate(ranking: judged, fusion.with($0)) }
     } else {
@@ -102,10 +104,10 @@ public struct LanguageModelTuning: Sendable {
         }
       }
     }
-    if decoder == .fused { bestRate = try rate(searching: .fused, fusion.with(best)) }
     entries.append(
       DecodingSettings.Entry(
-        languageModel: side?.rawValue ?? "none", decoder: decoder, weights: best, tunedOn: name,
+        languageModel: side?.rawValue ?? "none", decoder: decoder, weights: best,
+        candidateWeights: candidateWeights, tunedOn: name,
         beamWidth: beamWidth, wordErrorRate: bestRate))
   }
 

@@ -54,9 +54,20 @@ struct LanguageModelTuningTests {
       #expect(entry.decoder == decoder && entry.languageModel == "edge" && entry.tunedOn == "noise")
       #expect(trials.contains { $0.weights == entry.weights })
       #expect(entry.weights.problem == nil)
-      if decoder != .fused {
-        #expect(entry.wordErrorRate == trials.map(\.wordErrorRate).min())
-      }
+      #expect(entry.wordErrorRate == trials.map(\.wordErrorRate).min())
+      #expect((entry.candidateWeights != nil) == (decoder == .fused))
+    }
+    // What ships with the weights makes the errors that tuning counted.
+    var settings = DecodingSettings()
+    for entry in tuning.entries { settings.set(entry) }
+    try settings.json().write(to: URL(fileURLWithPath: folder + "/" + DecodingSettings.fileName))
+    for entry in tuning.entries {
+      let shipped = try Paths(
+        modelDirectory: folder, beamWidth: 2, decoder: entry.decoder, codec: .at(0))
+      let result = try WordErrorRateEvaluation(
+        manifest: Manifest(path: path), paths: shipped, splitLayer: shipped.model.blockCount,
+        threads: 1)
+      #expect(result.rows.last { $0.path == "edge" }?.wordErrorRate == entry.wordErrorRate)
     }
     #expect(throws: LanguageModelTuningError.noLanguageModel(directory: folder)) {
       try tuning.tune(side: .device, decoder: .ctc)
