@@ -1,5 +1,8 @@
 import Foundation
+import Offload
 import Testing
+
+@testable import TandemDevice
 
 @Suite(
   "The commands as a user runs them", .timeLimit(.minutes(10)),
@@ -227,13 +230,39 @@ struct CommandTests {
     #expect(second.failure == nil, "\(second.reason)")
     #expect(second.decisions.last?.reason == .linkDown)
     #expect(second.text == first.text)
-    // What nobody acknowledged by the deadline has taught the link that nothing gets through.
-    #expect((link.linkEstimate.bandwidth?.tenth ?? .infinity) < 10_000)
     kill(edge.process.processIdentifier, SIGCONT)
     try await TestEdge.eventually("the edge is found again", within: .seconds(60)) {
       try await device.recognize(samples).origin == .edge
     }
     await device.close()
+  }
+
+  @Test("What a frozen edge never acknowledged teaches the link that nothing gets through")
+  func stall() async throws {
+    let edge = try serve(port: 0)
+    let port = try await ready(edge)
+    defer { kill(edge.process.processIdentifier, SIGKILL) }
+    // Remembered for as long as a machine that runs all tests at once may need to come back to it.
+    let link = try TestEdge.link(
+      port: port,
+      linkEstimator: LinkEstimator(settings: .init(memory: 3_600, stallMemory: 3_600)))
+    _ = try await link.describe()
+    kill(edge.process.processIdentifier, SIGSTOP)
+    let request = try TestUtterance.request()
+    let (pieces, feed) = AsyncStream.makeStream(of: OffloadPiece.self)
+    feed.yield(.features(request.features))
+    let progress = OffloadProgress()
+    let asking = Task {
+      try await link.recognize(request.header, pieces: pieces, progress: progress)
+    }
+    try await TestEdge.eventually("packets stay unacknowledged for a second") {
+      progress.shown(at: link.time).stall != nil
+    }
+    #expect(link.linkEstimate.bandwidth == nil)
+    asking.cancel()
+    await #expect(throws: OffloadFailure.self) { _ = try await asking.value }
+    #expect(link.linkEstimate.bandwidth?.median == 0)
+    await link.close()
   }
 
   @Test("A port in use is named; an edge that is told to stop ends with 0")

@@ -124,6 +124,8 @@ struct SpeculationTests {
         try await TestEdge.eventually("the edge has seen it end") {
           server.counts.withdrawn == count
         }
+        // The call was cancelled, not the connection closed.
+        #expect(link.linkEstimate.connectivity == .connected)
       }
       // Its only stream is free again.
       #expect(server.counts == UtteranceCounts(answered: 0, refused: 0, withdrawn: 3, failed: 0))

@@ -2,6 +2,7 @@ import Conformer
 import Foundation
 import GRPCCore
 import Logging
+import Offload
 import SecureTransport
 import TandemProtocol
 import Testing
@@ -77,12 +78,13 @@ enum TestEdge {
 
   /// A link with the device's own certificate unless others are given.
   static func link(
-    port: Int, tls: TLSOptions? = nil, connectTimeout: Duration = .seconds(5)
+    port: Int, tls: TLSOptions? = nil, connectTimeout: Duration = .seconds(5),
+    linkEstimator: LinkEstimator = LinkEstimator()
   ) throws -> EdgeLink {
     try EdgeLink(
       host: "127.0.0.1", port: port,
       tls: tls ?? TestCertificates.shared.get().deviceOptions(), connectTimeout: connectTimeout,
-      log: LogCapture().logger)
+      linkEstimator: linkEstimator, log: LogCapture().logger)
   }
 
   /// A device that offloads every utterance; lossless, with a deadline that no slow machine misses.

@@ -33,13 +33,16 @@ public actor EdgeLink {
     var runner: Task<Void, Never>
   }
 
-  /// - Parameter edgeEstimator: how what the edge says of its wait is kept.
+  /// - Parameters:
+  ///   - linkEstimator: how what is measured of the link is kept.
+  ///   - edgeEstimator: how what the edge says of its wait is kept.
   /// - Throws: `TLSError` when a certificate or key cannot be used.
   public init(
     host: String, port: Int, tls: TLSOptions, connectTimeout: Duration = .seconds(2),
-    edgeEstimator: EdgeEstimator = EdgeEstimator(), log: Logger = Logger(label: "tandem.link")
+    linkEstimator: LinkEstimator = LinkEstimator(), edgeEstimator: EdgeEstimator = EdgeEstimator(),
+    log: Logger = Logger(label: "tandem.link")
   ) throws {
-    estimates = Mutex((link: LinkEstimator(), edge: edgeEstimator))
+    estimates = Mutex((link: linkEstimator, edge: edgeEstimator))
     self.host = host
     self.port = port
     self.tls = try TLSContext(.client, tls)
@@ -260,6 +263,8 @@ public actor EdgeLink {
             break
           }
         }
+        // A cancelled task's messages end as if there were no more.
+        try Task.checkCancellation()
         guard let answer else {
           throw OffloadFailure.lost("the edge ended the stream without a final answer")
         }
@@ -268,7 +273,9 @@ public actor EdgeLink {
       learn(progress, isLost: false)
       return answer
     } catch {
-      let found = progress.failure ?? failure(error, connection)
+      // Who was cancelled knows nothing of the connection: it must not be closed for that.
+      let found =
+        Task.isCancelled ? .cancelled : progress.failure ?? failure(error, connection)
       learn(progress, isLost: found.isLost)
       if found.isLost || progress.wasSilent(at: time, patience: connectTimeout.seconds) {
         connection.client.beginGracefulShutdown()
