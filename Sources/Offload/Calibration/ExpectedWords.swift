@@ -9,11 +9,11 @@ public struct ExpectedWords: Hashable, Codable, Sendable {
   public var bareIntercept: Double
   public var barePerSecond: Double
 
-  /// Words to expect, never less than half of one: something was said.
+  /// Words to expect, never less than one: something was said.
   /// - Parameter tokens: in the exit's transcript; nil before the first exit.
   public func count(tokens: Int?, seconds: Double) -> Double {
-    guard let tokens else { return max(0.5, bareIntercept + barePerSecond * seconds) }
-    return max(0.5, intercept + perToken * Double(tokens) + perSecond * seconds)
+    guard let tokens else { return max(1, bareIntercept + barePerSecond * seconds) }
+    return max(1, intercept + perToken * Double(tokens) + perSecond * seconds)
   }
 
   /// One observed utterance.

@@ -84,7 +84,8 @@ public struct BanditMeasurement: Codable, Sendable {
     return BanditMeasurement(
       change: change, seeds: devices, window: [window.lowerBound, window.upperBound],
       windowCost: windowCost, windowMargin: windowMargin, convergedCost: convergedCost,
-      convergedMargin: convergedMargin, excess: windowCost / convergedCost - 1,
+      convergedMargin: convergedMargin,
+      excess: convergedCost > 0 ? windowCost / convergedCost - 1 : 0,
       offloadRateBefore: offloads.beforeCount > 0 ? offloads.before / offloads.beforeCount : nil,
       offloadRateAfter: offloads.after / max(offloads.afterCount, 1),
       isMet: windowCost <= 1.1 * convergedCost,

@@ -133,7 +133,7 @@ struct TargetsReport {
   private var bandit: String {
     guard !run.bandit.isEmpty else { return "" }
     let colors = ["#1f6fd1", "#d1491f", "#7a3fc0", "#12876b", "#c79a00"]
-    let lines = run.bandit.enumerated().map { number, bandit in
+    let lines = run.bandit.filter { $0.convergedCost > 0 }.enumerated().map { number, bandit in
       Plot.Series(
         name: bandit.change,
         points: bandit.curve.map {

@@ -27,16 +27,19 @@ public struct TargetsRun: Sendable {
     public var seed: UInt64
     /// Devices in the bandit's measurements: one is one seed.
     public var banditSeeds: Int
+    /// Hours that one of the bandit's regimes lasts; 24 are enough for the 6000 decisions that are looked at.
+    public var banditHours: Double
 
     public init(
       scenarios: [(name: String, scenario: Scenario)], played: Profile, calibration: Calibration,
-      seed: UInt64, banditSeeds: Int = 100
+      seed: UInt64, banditSeeds: Int = 100, banditHours: Double = 24
     ) {
       self.scenarios = scenarios
       self.played = played
       self.calibration = calibration
       self.seed = seed
       self.banditSeeds = banditSeeds
+      self.banditHours = banditHours
     }
   }
 
@@ -77,7 +80,7 @@ public struct TargetsRun: Sendable {
     var learning: [BanditMeasurement] = []
     if let ground = input.scenarios.first(where: { $0.name == "home-wifi" })?.scenario {
       for (change, configuration, time) in Self.changes(
-        ground.configuration, seeds: input.banditSeeds)
+        ground.configuration, seeds: input.banditSeeds, hours: input.banditHours)
       {
         progress?("bandit, \(change)")
         learning.append(
@@ -91,7 +94,7 @@ public struct TargetsRun: Sendable {
 
   /// What happens to the bandits. Everything but the link's rate and the edge's load is `ground`'s.
   private static func changes(
-    _ ground: FleetConfiguration, seeds: Int
+    _ ground: FleetConfiguration, seeds: Int, hours: Double
   ) -> [(String, FleetConfiguration, Double?)] {
     var base = ground
     base.deviceCount = seeds
@@ -99,9 +102,8 @@ public struct TargetsRun: Sendable {
     base.edge.isShared = false
     base.alignsTraces = true
     base.outages = nil
-    // Long enough for 6000 decisions in each regime, at up to five an utterance.
-    let change = 24.0 * 3600
-    let length = 48.0 * 3600
+    let change = hours * 3600
+    let length = 2 * change
     func link(_ before: Double, _ after: Double) -> [RateTrace] {
       [RateTrace(starts: [0, change], rates: [before, after], period: length)]
     }
