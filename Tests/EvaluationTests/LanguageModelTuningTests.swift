@@ -2,6 +2,7 @@ import Conformer
 import Decoding
 import FeatureCodec
 import Foundation
+import Simulation
 import Testing
 
 @testable import Evaluation
@@ -80,7 +81,7 @@ struct LanguageModelTuningTests {
       modelDirectory: Self.golden + "/characters", beamWidth: 4,
       lexicon: Lexicon(text: "YES\nNO\nMAYBE NOT"), codec: .at(0))
     #expect(paths.exitDecoderName == "ctc-beam-4-lexicon")
-    var generator = SplitMix64(state: 4)
+    var generator = SeededGenerator(seed: 4)
     for _ in 0..<4 {
       let noise = (0..<16_000).map { _ in Float.random(in: -0.5...0.5, using: &generator) }
       let encoder = paths.encode(noise)
