@@ -33,7 +33,7 @@ extension EdgeSettings {
         "Utterances that may wait for a thread. One more is refused at once, so that its device can "
           + "answer by itself."),
       SettingKey(
-        "inference.beamSize", .integer(1...64), default: .integer(4),
+        "inference.beamSize", .integer(1...64), default: .integer(8),
         "Hypotheses that the second pass's search keeps. 1: greedy."),
       SettingKey(
         "inference.decoder", .choice(["model", "transducer", "ctc", "fused"]),

@@ -49,7 +49,7 @@ struct CommonOptions: ParsableArguments {
   var limit: Int?
 
   @Option(help: "Paths of the edge's beam search; 1 is greedy.")
-  var beam = 4
+  var beam = 8
 
   @Option(help: "The edge's decoder: transducer, ctc or fused; what the model says if left out.")
   var decoder: ModelConfiguration.SecondPassDecoder?

@@ -200,8 +200,8 @@ import Testing
     #expect(
       error("not json")?.description.hasPrefix("m/calibration.json is no calibration") == true)
     #expect(
-      error(#"{"version": 2, "entries": [], "new": 1}"#)
-        == .newerVersion(path: "m/calibration.json", found: 2))
+      error(#"{"version": 3, "entries": [], "new": 1}"#)
+        == .newerVersion(path: "m/calibration.json", found: 3))
     #expect(error(#"{"version": 1}"#)?.description.contains("lacks 'entries'") == true)
     var twice = Fixtures.calibration
     twice.entries.append(twice.entries[0])

@@ -118,7 +118,7 @@ import Testing
     #expect(settings.port == 7443)
     #expect(settings.inferenceThreads == nil)
     #expect(settings.requireClientCertificate)
-    #expect(settings.beamSize == 4)
+    #expect(settings.beamSize == 8)
     let changed = try EdgeSettings(
       SettingsSources(flags: ["inference.threads": "3", "port": "0"]))
     #expect(changed.inferenceThreads == 3)
