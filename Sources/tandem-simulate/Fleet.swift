@@ -33,6 +33,9 @@ struct Fleet: ParsableCommand {
   @Option(help: "calibration.json of the model; without it thresholds are fitted on the profile.")
   var calibration: String?
 
+  @Option(help: "Another profile, to fit thresholds and error curves on.")
+  var fit: String?
+
   @Option(help: "Costs, such as Config/costs.yaml; without it the values that stand there.")
   var costs: String?
 
@@ -75,14 +78,10 @@ struct Fleet: ParsableCommand {
       }
       return try Calibration(json: json, path: calibration)
     }
+    if let fit { return ProfileOptions.fit(try Profile(path: fit)) }
     FileHandle.standardError.write(
       Data("no --calibration: thresholds are fitted on the profile itself\n".utf8))
-    return Calibration(
-      entries: ConfidenceCriterion.allCases.flatMap {
-        ThresholdFit().fitThresholds(
-          samples: profile.calibrationSamples($0), criterion: $0,
-          manifest: profile.header.source)
-      })
+    return ProfileOptions.fit(profile)
   }
 
   private func printTable(_ comparison: Comparison) {

@@ -121,6 +121,24 @@ import Testing
     #expect(try #require(slow.estimate(at: 500).bandwidth).median == 16_000)
   }
 
+  /// Asked when a user begins to speak: an answer is a sign of life, and none after thrice the usual time is none.
+  @Test func aSignOfLifeCounts() throws {
+    var estimator = LinkEstimator()
+    for index in 0..<10 {
+      estimator.observeTransfer(bytes: 25_000, seconds: 0.1, at: Double(index) * 60)
+      estimator.observeRoundTrip(seconds: 0.05, at: Double(index) * 60)
+    }
+    estimator.observeStall(bytes: 0, seconds: 2, at: 600)
+    let doubtful = try #require(estimator.estimate(at: 620).silence)
+    #expect(doubtful > 0.3)
+    estimator.observeProbe(at: 620)
+    #expect(try #require(estimator.estimate(at: 620.1).silence) < 0.9)
+    #expect(try #require(estimator.estimate(at: 620.4).silence) > 0.9)
+    estimator.observeRoundTrip(seconds: 0.5, at: 620.5)
+    #expect(try #require(estimator.estimate(at: 620.6).silence) < 0.05)
+    #expect(try #require(estimator.estimate(at: 660).silence) > 0.05, "life does not last for ever")
+  }
+
   @Test func nonsenseIsIgnoredAndCounted() {
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 0, seconds: 1, at: 0)

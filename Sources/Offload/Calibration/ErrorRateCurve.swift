@@ -49,6 +49,9 @@ public struct ErrorRateCurve: Hashable, Codable, Sendable {
   }
 
   /// The isotonic fit. Observations whose confidence is NaN are left out.
+  ///
+  /// Many observations are pooled a twentieth at a time first: alone, the fit follows chance at both ends, where a handful
+  /// without a single error promises that there will never be one.
   static func fit(_ observations: [Observation], criterion: ConfidenceCriterion) -> ErrorRateCurve {
     struct Pool {
       var limit: Double
@@ -61,12 +64,18 @@ public struct ErrorRateCurve: Hashable, Codable, Sendable {
       observations
       .filter { !$0.confidence.isNaN }
       .sorted { criterion.certainty($0.confidence) > criterion.certainty($1.confidence) }
+    let least = sorted.count >= 200 ? sorted.count / 20 : 1
     var pools: [Pool] = []
     var index = 0
     while index < sorted.count {
-      // Equal confidences cannot be told apart: one pool.
+      let first = index
       var pool = Pool(limit: sorted[index].confidence, errors: 0, words: 0)
-      while index < sorted.count, sorted[index].confidence == pool.limit {
+      // Equal confidences cannot be told apart: one pool. Nor is what is left over enough for one.
+      while index < sorted.count,
+        sorted[index].confidence == pool.limit || index - first < least
+          || sorted.count - index < least
+      {
+        pool.limit = sorted[index].confidence
         pool.errors += sorted[index].wordErrors
         pool.words += sorted[index].referenceWords
         index += 1

@@ -103,6 +103,18 @@ public struct CostPredictor: Sendable {
       transferSeconds: use.transferSeconds)
   }
 
+  /// Bytes of a message that asks whether the edge is there and how long it lets one wait, and of its answer.
+  public static let probeBytes = (sent: 120, received: 180)
+
+  /// Whether asking so before every utterance costs next to nothing: a hundredth of a unit. An LTE radio's tail makes
+  /// it cost as much as a second's wait.
+  public var isProbeCheap: Bool {
+    let joules = radio.joules(
+      sent: Double(Self.probeBytes.sent), received: Double(Self.probeBytes.received),
+      transferSeconds: 0.1)
+    return joules * model.weights.joule < 0.01
+  }
+
   /// Joules that the radio draws at most for an offload whose bytes are held to `factor` times the predicted ones and
   /// whose transfer ends after `seconds`.
   func mostRadioEnergy(ofOffload cost: PredictedCost, factor: Double, seconds: Double) -> Double {

@@ -26,6 +26,12 @@ public struct LinkEstimator: Sendable {
     public var lasting: Double
     /// Seconds after which a transfer counts half as much for how often nothing gets through in the long run.
     public var silenceHalfLife: Double
+    /// Seconds after which a sign of life counts half against silence.
+    public var aliveHalfLife = 5.0
+    /// Round trip in seconds that is taken for usual while none is known, and the least time after which an
+    /// unanswered message counts as silence.
+    public var assumedRoundTrip = 0.1
+    public var shortestPatience = 0.1
 
     public init(
       halfLife: Double = 30, memory: Double = 600, stallMemory: Double = 60, capacity: Int = 64,
@@ -56,6 +62,10 @@ public struct LinkEstimator: Sendable {
   private var roundTrips: [Observation] = []
   /// Whether transfers got something through: 0, or nothing: 1.
   private var silences: [Observation] = []
+  /// When a small message was sent that has not been answered; nil: none is out.
+  private var asked: Double?
+  /// When something last came back.
+  private var heard: Double?
   private var connectivity = LinkEstimate.Connectivity.unknown
 
   public init(settings: Settings = Settings()) {
@@ -99,6 +109,13 @@ public struct LinkEstimator: Sendable {
       to: &bandwidths)
   }
 
+  /// A small message was sent at `time`, whose answer `observeRoundTrip` will tell: a user has begun to speak, and it is
+  /// good to know whether anybody is there before he ends.
+  public mutating func observeProbe(at time: Double) {
+    guard time.isFinite else { return }
+    asked = time
+  }
+
   /// A small message was answered at `time`, `seconds` after it was sent.
   public mutating func observeRoundTrip(seconds: Double, at time: Double) {
     guard seconds > 0, seconds.isFinite, time.isFinite else {
@@ -106,6 +123,8 @@ public struct LinkEstimator: Sendable {
       return
     }
     connectivity = .connected
+    asked = nil
+    heard = time
     append(Observation(time: time, value: seconds, weight: 1), to: &roundTrips)
   }
 
@@ -124,6 +143,8 @@ public struct LinkEstimator: Sendable {
       for index in roundTrips.indices { roundTrips[index].weight /= 4 }
     }
     connectivity = .disconnected
+    asked = nil
+    heard = nil
   }
 
   /// What is known at `time`.
@@ -146,7 +167,19 @@ public struct LinkEstimator: Sendable {
 
   /// One transfer's worth of belief in a link that is seldom silent, then the long run's share, then what was seen
   /// lately.
+  ///
+  /// Somebody who answered a moment ago is there; somebody who has not answered in thrice the usual time is not.
   private func silence(at time: Double) -> Double? {
+    if let asked {
+      let usual = percentiles(roundTrips, at: time)?.median ?? settings.assumedRoundTrip
+      if time - asked > max(3 * usual, settings.shortestPatience) { return 0.95 }
+    }
+    guard let usual = usualSilence(at: time) else { return nil }
+    guard let heard else { return usual }
+    return usual * (1 - decay(time - heard, settings.aliveHalfLife))
+  }
+
+  private func usualSilence(at time: Double) -> Double? {
     guard !silences.isEmpty else { return nil }
     func share(_ halfLife: Double, _ gain: Double, prior: Double, isLate: Bool) -> Double {
       var sum = prior

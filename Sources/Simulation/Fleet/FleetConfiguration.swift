@@ -35,6 +35,8 @@ public struct FleetConfiguration: Sendable {
   public var cloudLatency = 1.5
   /// Whether a transfer that the deadline cuts off is told to the link's estimator, as EdgeLink does.
   public var observesStalls = true
+  /// Whether a device whose radio makes that cheap asks the edge for a sign of life when a user begins to speak.
+  public var probes = true
   public var costs = CostModel.standard
   /// Whether devices compute while the user speaks, as those that ship do.
   public var streams = true

@@ -66,7 +66,7 @@ extension FleetSimulation {
       leftAt: max(stream.packets.left, plan.ready), moment: context.moment)
     if let limit = stream.limit, plan.bytes + configuration.costs.answerBytes > limit {
       withdraw(context, stream, at: plan.ready)
-      plan.sunk = sunk(stream, at: plan.ready)
+      plan.sunk = plan.sunk + sunk(stream, at: plan.ready)
       plan.sendStart = .infinity
       plan.ahead = nil
       complete(

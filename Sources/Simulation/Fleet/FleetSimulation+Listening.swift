@@ -33,6 +33,7 @@ extension FleetSimulation {
         blocks: fixedDepth(devices[number].speed))
     }
     if usesLink { prepareConnection(number, at: time, moment: moment, chance: &listening.chance) }
+    probe(number, &listening, at: time)
     if devices[number].policy != nil, listening.pass != nil {
       listening.speculation = Speculation(
         settings: configuration.speculation, costs: devices[number].costs,
@@ -41,6 +42,34 @@ extension FleetSimulation {
     devices[number].listening = listening
     attend(number, stopsAtStart: usesSharedEdge)
     events.schedule(.speak(device: number), at: began)
+  }
+
+  /// Asks the edge for a sign of life and its wait, as soon as there is a connection.
+  private func probe(_ number: Int, _ listening: inout Listening, at time: Double) {
+    let device = devices[number]
+    guard configuration.probes, usesLink, device.policy != nil, device.costs.isProbeCheap else {
+      return
+    }
+    var start = time
+    if device.linkState.phase != .connected {
+      guard let attempt = device.attempt, attempt.succeeds else { return }
+      start = attempt.until
+    }
+    let moment = listening.context.moment
+    // By the end of speech it has gone, or is of no use any more.
+    guard start < listening.context.began else { return }
+    let back = device.link.echo(startingAt: start, moment: moment)
+    let arrives = back - moment.roundTrip / 2
+    devices[number].expect(.probed, at: start)
+    let crash = configuration.edge.crashes.next(at: arrives)
+    if crash?.contains(arrives) != true {
+      let wait = usesSharedEdge ? edge.expectedWait : background.wait(at: arrives)
+      devices[number].expect(.accepted(roundTrip: back - start, wait: wait), at: back)
+    }
+    let bytes = CostPredictor.probeBytes
+    listening.probe = SunkUse(
+      bytes: Double(bytes.sent + bytes.received),
+      seconds: min(back, listening.context.began) - start)
   }
 
   /// Whether this strategy ever touches the link.
@@ -210,7 +239,7 @@ extension FleetSimulation {
   func sunk(_ stream: Listening.Ahead, at time: Double) -> SunkUse {
     let end = min(time, stream.failure?.time ?? .infinity)
     guard stream.packets.start < end else { return .none }
-    return SunkUse(
-      bytes: stream.packets.bytes(by: end), seconds: end - stream.packets.start)
+    let bytes = stream.packets.bytes(by: end)
+    return SunkUse(bytes: bytes, streamBytes: bytes, seconds: end - stream.packets.start)
   }
 }

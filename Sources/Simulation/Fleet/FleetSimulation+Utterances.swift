@@ -111,12 +111,12 @@ extension FleetSimulation {
     let learner = policy as? any LearningPolicy
     var chain: [Decision] = []
     var refusals = 0
-    var sunk = SunkUse.none
+    var sunk = listening.probe
     while true {
       if usesLink { settle(number, at: clock, chance: &listening.chance) }
       if let stream = listening.stream, let failure = stream.failure, failure.time <= clock {
         listening.speculation?.lost()
-        sunk = self.sunk(stream, at: clock)
+        sunk = listening.probe + self.sunk(stream, at: clock)
         listening.stream = nil
       }
       var evidence = Evidence(
@@ -163,15 +163,16 @@ extension FleetSimulation {
       switch listening.speculation?.settle(decision) ?? .nothing {
       case .keep:
         guard let stream = listening.stream else { break }
-        let plan = plan(
+        var plan = plan(
           context, exitsDone: exits.count, blocksDone: blocks,
           layer: stream.packets.plan.splitLayer, codec: stream.packets.plan.codec,
           packetDuration: stream.packets.plan.packetDuration, ready: clock)
+        plan.sunk = sunk
         keep(&listening, stream, plan, timeline)
         return
       case .withdraw:
         if let stream = listening.stream {
-          sunk = self.sunk(stream, at: clock)
+          sunk = listening.probe + self.sunk(stream, at: clock)
           withdraw(context, stream, at: clock)
         }
       case .nothing: break
@@ -186,7 +187,7 @@ extension FleetSimulation {
         if next > context.deadline, !exits.isEmpty {
           // It would come too late: the deadline strikes while it is computed.
           if let stream = listening.stream {
-            sunk = self.sunk(stream, at: context.deadline)
+            sunk = listening.probe + self.sunk(stream, at: context.deadline)
             withdraw(context, stream, at: context.deadline)
           }
           stopAt = point.exit

@@ -16,6 +16,8 @@ struct Listening {
   /// The next of the profile's prefixes to look at.
   var nextPrefix = 0
   var stream: Ahead?
+  /// What asking for a sign of life cost.
+  var probe = SunkUse.none
 
   /// What leaves while the user speaks, and what becomes of it.
   struct Ahead {

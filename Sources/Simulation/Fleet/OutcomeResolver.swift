@@ -51,7 +51,7 @@ struct OutcomeResolver: Sendable {
       finish: time, origin: .exit(exit), offloaded: false, failure: nil,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
-      use: use, wordErrors: errors, sunkBytes: sunk.bytes)
+      use: use, wordErrors: errors, sunkBytes: sunk.streamBytes)
   }
 
   /// The device has asked the edge.
@@ -127,6 +127,6 @@ struct OutcomeResolver: Sendable {
       finish: finish, origin: origin, offloaded: true, failure: failure,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
-      use: use, wordErrors: errors, isAhead: plan.ahead != nil, sunkBytes: plan.sunk.bytes)
+      use: use, wordErrors: errors, isAhead: plan.ahead != nil, sunkBytes: plan.sunk.streamBytes)
   }
 }

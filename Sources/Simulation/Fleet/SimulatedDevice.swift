@@ -6,6 +6,7 @@ struct SimulatedDevice {
   enum Observation: Sendable {
     case connected(roundTrip: Double)
     case disconnected
+    case probed
     case accepted(roundTrip: Double, wait: Double)
     case acknowledged(bytes: Int, seconds: Double)
     case stalled(bytes: Int, seconds: Double)
@@ -108,6 +109,8 @@ struct SimulatedDevice {
       linkEstimator.observeRoundTrip(seconds: roundTrip, at: time)
     case .disconnected:
       linkEstimator.observeDisconnected(at: time)
+    case .probed:
+      linkEstimator.observeProbe(at: time)
     case .accepted(let roundTrip, let wait):
       linkEstimator.observeRoundTrip(seconds: roundTrip, at: time)
       edgeEstimator.observe(wait: wait, at: time)

@@ -81,6 +81,7 @@ public struct Scenario: Sendable {
     configuration.hedge = try devices.boolean("hedge", default: true)
     configuration.observesStalls = try devices.boolean("observesStalls", default: true)
     configuration.utteranceSets = try devices.strings("utterances")
+    configuration.probes = try devices.boolean("probes", default: true)
     configuration.streams = try devices.boolean("streams", default: true)
     configuration.speculation = SpeculationSettings(
       mode: try devices.choice("speculation", default: SpeculationSettings().mode),

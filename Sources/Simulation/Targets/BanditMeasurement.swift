@@ -18,7 +18,7 @@ public struct BanditMeasurement: Codable, Sendable {
   public var windowCost: Double
   /// Half the width of the 95 % interval over seeds.
   public var windowMargin: Double
-  /// Its own cost over decisions 3000 to 6000 of the same regime.
+  /// Its own cost over decisions 2000 to 4000 of the same regime.
   public var convergedCost: Double
   public var convergedMargin: Double
   /// windowCost / convergedCost - 1.
@@ -31,7 +31,7 @@ public struct BanditMeasurement: Codable, Sendable {
   /// The learning curve, a hundred decisions a stretch.
   public var curve: [Stretch]
 
-  static let convergedWindow = 3_000..<6_000
+  static let convergedWindow = 2_000..<4_000
 
   /// Runs `configuration` with as many devices as seeds.
   /// - Parameters:
@@ -51,7 +51,7 @@ public struct BanditMeasurement: Codable, Sendable {
     var before = Array(repeating: 0, count: devices)
     var inWindow = Array(repeating: (sum: 0.0, count: 0.0), count: devices)
     var converged = inWindow
-    var curve = Array(repeating: (sum: 0.0, count: 0.0), count: 60)
+    var curve = Array(repeating: (sum: 0.0, count: 0.0), count: 40)
     var offloads = (before: 0.0, beforeCount: 0.0, after: 0.0, afterCount: 0.0)
     simulation.observer = { context, result, decisions in
       let device = context.device

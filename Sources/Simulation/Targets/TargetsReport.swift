@@ -143,16 +143,16 @@ struct TargetsReport {
     let high = lines.flatMap { $0.points.map(\.y) }.max() ?? 1
     let low = lines.flatMap { $0.points.map(\.y) }.min() ?? 1
     let band = Plot.Series(
-      name: "10 % above converged", points: [(x: 0, y: 1.1), (x: 6_000, y: 1.1)],
+      name: "10 % above converged", points: [(x: 0, y: 1.1), (x: 4_000, y: 1.1)],
       color: "#5b6675", dashes: "4 4")
     let plot = Plot(
       title: "Learning curves", xLabel: "decisions since the beginning or the change",
-      yLabel: "cost / converged cost", xRange: 0...6_000,
+      yLabel: "cost / converged cost", xRange: 0...4_000,
       yRange: min(low, 0.9)...max(high * 1.02, 1.2), series: lines + [band])
     return """
       <h2>How fast the bandit learns</h2>
       <p>Mean over \(run.bandit[0].seeds) seeds of the cost an utterance, as a share of what the bandit itself costs once it has
-      converged (decisions 3000 to 6000).</p>
+      converged (decisions 2000 to 4000).</p>
       <figure>
       \(plot.svg)\(plot.legend)</figure>
       """

@@ -27,7 +27,7 @@ public struct TargetsRun: Sendable {
     public var seed: UInt64
     /// Devices in the bandit's measurements: one is one seed.
     public var banditSeeds: Int
-    /// Hours that one of the bandit's regimes lasts; 24 are enough for the 6000 decisions that are looked at.
+    /// Hours that one of the bandit's regimes lasts; 24 are enough for the 4000 decisions that are looked at.
     public var banditHours: Double
 
     public init(
