@@ -11,7 +11,7 @@ demo: build
 
 test: setup
 	swift build $(SWIFT_FLAGS) --build-tests
-	swift test $(SWIFT_FLAGS) --skip-build
+	swift test $(SWIFT_FLAGS) --skip-build --no-parallel
 
 # The training package's tests: makes a virtual environment with PyTorch (5 GB) in .venv.
 test-training:
