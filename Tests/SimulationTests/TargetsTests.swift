@@ -11,7 +11,7 @@ import Testing
     hours: 1
     devices:
       count: 2
-      classes: {phone: 1}
+      classes: {singleBoard: 1}
     arrivals: {kind: poisson, perHour: 6}
     link:
       roundTripSeconds: 0.03

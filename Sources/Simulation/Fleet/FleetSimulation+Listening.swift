@@ -47,9 +47,10 @@ extension FleetSimulation {
   /// Asks the edge for a sign of life and its wait, as soon as there is a connection.
   private func probe(_ number: Int, _ listening: inout Listening, at time: Double) {
     let device = devices[number]
-    guard configuration.probes, usesLink, device.policy != nil, device.costs.isProbeCheap else {
-      return
-    }
+    // What a budget counts is set aside before it is spent; nobody sets anything aside for this.
+    guard configuration.probes, usesLink, let policy = device.policy, !(policy is BudgetPolicy),
+      device.costs.isProbeCheap
+    else { return }
     var start = time
     if device.linkState.phase != .connected {
       guard let attempt = device.attempt, attempt.succeeds else { return }
