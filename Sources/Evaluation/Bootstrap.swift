@@ -9,21 +9,7 @@ public enum Bootstrap {
   public static func interval(
     _ errors: [WordErrors], samples: Int = 1_000, seed: UInt64 = 1
   ) -> (low: Double, high: Double)? {
-    guard errors.contains(where: { $0.words > 0 }) else { return nil }
-    var generator = SeededGenerator(seed: seed)
-    var rates: [Double] = []
-    rates.reserveCapacity(samples)
-    for _ in 0..<samples {
-      var wrong = 0
-      var words = 0
-      for _ in errors.indices {
-        let drawn = errors[Int(generator.next() % UInt64(errors.count))]
-        wrong += drawn.errors
-        words += drawn.words
-      }
-      if words > 0 { rates.append(Double(wrong) / Double(words)) }
-    }
-    return middle(rates)
+    interval(of: errors.map { ($0.errors, $0.words) }, samples: samples, seed: seed)
   }
 
   /// The 95 % interval of the difference of two paths' pooled rates over the same utterances, drawn together.
@@ -32,28 +18,32 @@ public enum Bootstrap {
   public static func pairedInterval(
     _ pairs: [(WordErrors, WordErrors)], samples: Int = 1_000, seed: UInt64 = 1
   ) -> (low: Double, high: Double)? {
-    guard pairs.contains(where: { $0.0.words > 0 }) else { return nil }
-    var generator = SeededGenerator(seed: seed)
-    var differences: [Double] = []
-    differences.reserveCapacity(samples)
-    for _ in 0..<samples {
-      var difference = 0
-      var words = 0
-      for _ in pairs.indices {
-        let drawn = pairs[Int(generator.next() % UInt64(pairs.count))]
-        difference += drawn.0.errors - drawn.1.errors
-        words += drawn.0.words
-      }
-      if words > 0 { differences.append(Double(difference) / Double(words)) }
-    }
-    return middle(differences)
+    interval(
+      of: pairs.map { ($0.0.errors - $0.1.errors, $0.0.words) }, samples: samples, seed: seed)
   }
 
-  private static func middle(_ values: [Double]) -> (low: Double, high: Double)? {
-    guard !values.isEmpty else { return nil }
-    let sorted = values.sorted()
+  /// The middle 95 % of Σ errors / Σ words over draws with replacement.
+  private static func interval(
+    of utterances: [(errors: Int, words: Int)], samples: Int, seed: UInt64
+  ) -> (low: Double, high: Double)? {
+    guard utterances.contains(where: { $0.words > 0 }) else { return nil }
+    var generator = SeededGenerator(seed: seed)
+    var rates: [Double] = []
+    rates.reserveCapacity(samples)
+    for _ in 0..<samples {
+      var errors = 0
+      var words = 0
+      for _ in utterances.indices {
+        let drawn = utterances[Int(generator.next() % UInt64(utterances.count))]
+        errors += drawn.errors
+        words += drawn.words
+      }
+      if words > 0 { rates.append(Double(errors) / Double(words)) }
+    }
+    guard !rates.isEmpty else { return nil }
+    rates.sort()
     return (
-      sorted[sorted.count * 25 / 1_000], sorted[min(sorted.count - 1, sorted.count * 975 / 1_000)]
+      rates[rates.count * 25 / 1_000], rates[min(rates.count - 1, rates.count * 975 / 1_000)]
     )
   }
 }

@@ -30,11 +30,9 @@ public struct ConfidenceFitting: Sendable {
       index -> Measured in
       let item = items[index]
       let encoder = paths.encode(try AudioReader.readAll(path: item.path))
-      let results = paths.evidence(of: encoder).map(\.search)
-      let errors = results.indices.map {
-        WordErrors(
-          reference: item.text, hypothesis: paths.exit($0 + 1, of: encoder).hypothesis.text)
-      }
+      let exits = paths.exits(of: encoder)
+      let results = exits.map(\.search)
+      let errors = exits.map { WordErrors(reference: item.text, hypothesis: $0.text) }
       return Measured(
         results: results, errors: errors.map(\.errors), words: errors.first?.words ?? 0)
     }

@@ -66,20 +66,27 @@ public struct Paths: Sendable {
     return encoder
   }
 
-  /// What the controller is told of every exit, shallowest first, and what greedy search found there.
-  public func evidence(of encoder: UtteranceEncoder) -> [(
-    evidence: ExitEvidence, search: CTCSearch.Result
-  )] {
-    var all: [(evidence: ExitEvidence, search: CTCSearch.Result)] = []
+  /// One exit's result: what greedy search found, what the controller is told of it, and the transcript.
+  public struct ExitReading: Sendable {
+    public var evidence: ExitEvidence
+    public var search: CTCSearch.Result
+    /// Greedy search's, or a beam's where there is a language model or a lexicon for the exits.
+    public var text: String
+  }
+
+  /// Every exit, shallowest first, each searched once.
+  public func exits(of encoder: UtteranceEncoder) -> [ExitReading] {
+    var all: [ExitReading] = []
     for number in 1...model.exitCount {
-      let search = CTCSearch.greedy(
-        encoder.logPosteriors(exit: number - 1), vocabulary: model.vocabulary)
+      let posteriors = encoder.logPosteriors(exit: number - 1)
+      let search = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
+      let evidence = ExitEvidence(
+        exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
+        search: search, previous: all.last?.search, confidence: exitConfidence)
       all.append(
-        (
-          ExitEvidence(
-            exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
-            search: search, previous: all.last?.search, confidence: exitConfidence), search
-        ))
+        ExitReading(
+          evidence: evidence, search: search,
+          text: hypothesis(posteriors, greedy: search.hypothesis).text))
     }
     return all
   }
@@ -89,14 +96,15 @@ public struct Paths: Sendable {
   public func exit(_ number: Int, of encoder: UtteranceEncoder) -> CTCSearch.Result {
     let posteriors = encoder.logPosteriors(exit: number - 1)
     var result = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
-    if let exitFusion,
-      let best = CTCSearch.beam(
-        posteriors, vocabulary: model.vocabulary, beam: exitBeamWidth, fusion: exitFusion
-      ).first
-    {
-      result.hypothesis = best
-    }
+    result.hypothesis = hypothesis(posteriors, greedy: result.hypothesis)
     return result
+  }
+
+  private func hypothesis(_ posteriors: [Float], greedy: Hypothesis) -> Hypothesis {
+    guard let exitFusion else { return greedy }
+    return CTCSearch.beam(
+      posteriors, vocabulary: model.vocabulary, beam: exitBeamWidth, fusion: exitFusion
+    ).first ?? greedy
   }
 
   /// What the edge answers when `encoder`'s features at `splitLayer` are shipped through the codec in

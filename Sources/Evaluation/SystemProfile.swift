@@ -35,10 +35,9 @@ public struct SystemProfile: Sendable {
       func errors(_ text: String) -> Int {
         WordErrors(reference: item.text, hypothesis: text).errors
       }
-      let exits = paths.evidence(of: encoder).map { said in
-        let text = paths.exit(said.evidence.exit, of: encoder).hypothesis.text
-        return ProfiledUtterance.Exit(
-          evidence: said.evidence, wordErrors: errors(text), transcript: text)
+      let exits = paths.exits(of: encoder).map { said in
+        ProfiledUtterance.Exit(
+          evidence: said.evidence, wordErrors: errors(said.text), transcript: said.text)
       }
       let whole = try paths.unsplit(encoder).text
       let edge = try layers.flatMap { layer in
@@ -91,7 +90,7 @@ public struct SystemProfile: Sendable {
       let end = min(start + size, samples.count)
       encoder.append(samples: samples[start..<end])
       guard end < samples.count else { break }
-      let exits = paths.evidence(of: encoder).map(\.evidence)
+      let exits = paths.exits(of: encoder).map(\.evidence)
       prefixes.append(
         .init(
           seconds: Double(end) / Double(AudioReader.sampleRate),

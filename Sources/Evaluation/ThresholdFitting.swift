@@ -25,11 +25,10 @@ public struct ThresholdFitting: Sendable {
       let item = items[index]
       let samples = try AudioReader.readAll(path: item.path)
       let encoder = paths.encode(samples)
-      let exits = paths.evidence(of: encoder).map { said in
-        let text = paths.exit(said.evidence.exit, of: encoder).hypothesis.text
-        return Measured(
+      let exits = paths.exits(of: encoder).map { said in
+        Measured(
           evidence: said.evidence,
-          errors: WordErrors(reference: item.text, hypothesis: text).errors,
+          errors: WordErrors(reference: item.text, hypothesis: said.text).errors,
           tokens: said.evidence.tokenCount)
       }
       let edge = WordErrors(

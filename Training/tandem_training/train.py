@@ -268,45 +268,6 @@ class _Maker(torch.utils.data.Dataset):
         return self.batches._make(*job)
 
 
-def make_optimizers(model: Recogniser, settings: TrainingSettings, phone_head: nn.Module | None = None) -> list[torch.optim.Optimizer]:
-    """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the blocks and AdamW for the rest.
-
-    Heads, embeddings, the subsampling's convolutions, biases and norms are AdamW's in either case. Muon's steps are
-    scaled to AdamW's root mean square (arXiv 2502.16982), so that one learning rate serves both.
-    The transducer is shallow and starts late: it bears, and needs, larger steps than the encoders below it.
-    """
-    orthogonal, transducer, others = [], [], []
-    for name, value in model.named_parameters():
-        if settings.optimizer == "muon" and ".blocks." in name and value.dim() == 2:
-            orthogonal.append(value)
-        else:
-            (transducer if name.startswith("transducer.") else others).append(value)
-    others += list(phone_head.parameters()) if phone_head else []
-    groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": settings.transducerRate}]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(
-            [group for group in groups if group["params"]], lr=settings.learningRate, betas=(0.9, 0.99),
-            weight_decay=settings.weightDecay, fused=True,
-        )
-    ]
-    if orthogonal:
-        optimizers.append(
-            torch.optim.Muon(
-                [{"params": orthogonal, "factor": 1.0}], lr=settings.learningRate, weight_decay=settings.weightDecay,
-                momentum=0.95, nesterov=True, adjust_lr_fn="match_rms_adamw",
-            )
-        )
-    return optimizers
-
-
-_maker: Batches | None = None  # what forked loaders inherit, since memory maps and closures do not travel
-
-
-def _make_in_process(items: list[data.Item], place: Position) -> tuple[numpy.ndarray, ...]:
-    torch.set_num_threads(1)
-    return tuple(part.numpy() for part in _maker._make(items, place))
-
-
 def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
     """Linear warm-up, then a cosine down to `finalLearningRate` of the peak at the last step; with `decaySteps` the rate
     stays at its peak and falls in a straight line over the last so many steps, so that a run can be made longer later.
