@@ -36,6 +36,7 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--manifest", type=Path, required=True, help="its short training texts are said too; its dev and test texts never are")
     command.add_argument("--out", type=Path, required=True, help="folder for shards and manifest.tsv, outside git")
     command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--engine", choices=["kokoro", "debian"], default="kokoro", help="Kokoro-82M, or Debian's flite and espeak-ng")
     command.add_argument("--shards", type=int, default=400, help="shards of 50 utterances; about 400 make 20 h")
     command.add_argument("--worker", default="0/1", help="this process's part of the shards, as 0/2 and 1/2")
     command.add_argument("--teacher", action="store_true", help="drop what Whisper tiny.en misunderstands")
@@ -90,7 +91,8 @@ def arguments() -> argparse.ArgumentParser:
 def synthesise_command(options: argparse.Namespace) -> int:
     from .data import read_manifest
     from .language.grammar import sentences
-    from .synthesis import Plan, gather, read_sentences, synthesise
+    from .debian_voices import DebianVoices
+    from .synthesis import Plan, Synthesiser, gather, read_sentences, synthesise
 
     recordings = read_manifest(options.manifest)
     short = {recording.text.lower() for recording in recordings if recording.split == "train" and len(recording.text.split()) <= 2}
@@ -100,7 +102,8 @@ def synthesise_command(options: argparse.Namespace) -> int:
         sentences=tuple(read_sentences(options.text)),
         forbidden=frozenset(recording.text for recording in recordings if recording.split != "train"),
     )
-    kept, seconds = synthesise(plan, options.out, range(worker, options.shards, workers), options.teacher, options.threads)
+    engine = {"kokoro": Synthesiser, "debian": DebianVoices}[options.engine]
+    kept, seconds = synthesise(plan, options.out, range(worker, options.shards, workers), options.teacher, options.threads, engine)
     print(f"{options.out}: {kept} utterances, {seconds / 3600:.2f} h in this worker's shards; {gather(options.out)} in manifest.tsv")
     return 0
 

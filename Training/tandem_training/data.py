@@ -23,6 +23,7 @@ from scipy.signal import fftconvolve
 from .audio import AudioError, SAMPLE_RATE, read_audio
 from .progress import progress
 
+SHORT = 2 * SAMPLE_RATE  # clips of single words and wake phrases, whose silence `tightProbability` may cut
 TEXT = re.compile(r"^[A-Z']+( [A-Z']+)*$")
 
 
@@ -215,6 +216,7 @@ class Augmentation:
     noiseDecibels: tuple[float, float] = (5.0, 25.0)
     gainDecibels: tuple[float, float] = (0.0, 0.0)
     telephoneProbability: float = 0.0
+    tightProbability: float = 0.0
     roomProbability: float = 0.0
     opusProbability: float = 0.0
     frequencyMasks: int = 0
@@ -281,6 +283,24 @@ def change_speed(samples: numpy.ndarray, factor: float) -> numpy.ndarray:
     return samples[left] * (1 - part) + samples[left + 1] * part
 
 
+def cut_tight(samples: numpy.ndarray, generator: random.Random) -> numpy.ndarray:
+    """What lies between a clip's first and last loud 10 ms, give or take up to 30 ms: as recordings cut by a detector begin.
+
+    Loud is within 15 to 30 decibels of the loudest. Clips that this would leave shorter than 0.15 s stay as they are.
+    """
+    frame = SAMPLE_RATE // 100
+    count = samples.size // frame
+    if count < 15:
+        return samples
+    power = numpy.mean(samples[: count * frame].reshape(count, frame) ** 2, axis=1)
+    loud = numpy.flatnonzero(power > power.max() * 10.0 ** (-generator.uniform(15.0, 30.0) / 10.0))
+    if loud.size == 0:
+        return samples
+    first = max(0, int(loud[0]) - generator.randint(0, 3)) * frame
+    last = min(count, int(loud[-1]) + 1 + generator.randint(0, 3)) * frame
+    return samples[first:last] if last - first >= 15 * frame else samples
+
+
 def add_noise(samples: numpy.ndarray, noise: numpy.ndarray, decibels: float) -> numpy.ndarray:
     """Adds noise at a signal-to-noise ratio; noise is at least as long as the samples."""
     signal, other = float(numpy.mean(samples**2)), float(numpy.mean(noise**2))
@@ -308,6 +328,8 @@ def load_batch(
         for clip in item.clips:
             coded = bool(augmentation and augmentation.opusProbability and generator.random() < augmentation.opusProbability)
             part = cache.samples(clip, coded)
+            if augmentation and clip.samples < SHORT and generator.random() < augmentation.tightProbability:
+                part = cut_tight(part, generator)
             if augmentation and part.size > 1 and generator.random() < augmentation.speedProbability:
                 part = change_speed(part, generator.uniform(*augmentation.speedRange))
             if augmentation and augmentation.gainDecibels != (0.0, 0.0):
@@ -349,9 +371,17 @@ def spectral_masks(features: numpy.ndarray, frames: numpy.ndarray, augmentation:
 
 
 def telephone_band(features: numpy.ndarray, augmentation: Augmentation, generator: random.Random, floor: float) -> None:
-    """Now and then the energy above 3.3-4 kHz is taken away, in place on log-mel [B, T, bins]: telephone and 8 kHz speech."""
+    """Now and then the band above 3.2-3.8 kHz falls off to the floor, in place on log-mel [B, T, bins]: telephone and 8 kHz speech.
+
+    The slope is that of recordings at 8 kHz resampled to 16: about 0.5 to 1.5 (natural logarithm of power) a bin, and nothing
+    at all from some bin on. An /s/ keeps little of its energy then, and must be told by what is left.
+    """
+    bins = features.shape[2]
     for row in range(features.shape[0]):
         if generator.random() < augmentation.telephoneProbability:
-            first = generator.randint(58, 63)  # bins whose centres lie around 3.3 to 4 kHz
-            quieter = features[row, :, first:] - generator.uniform(3.0, 9.0)
-            features[row, :, first:] = numpy.maximum(quieter, floor)
+            first = generator.randint(55, 61)  # bins whose centres lie around 3 to 3.8 kHz
+            slope = generator.uniform(0.4, 1.5)
+            last = min(bins, first + generator.randint(6, 12))
+            features[row, :, first:last] -= slope * numpy.arange(1, last - first + 1, dtype=features.dtype)
+            features[row, :, last:] = floor
+            numpy.maximum(features[row], floor, out=features[row])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import yaml
@@ -59,6 +59,15 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """What a run is fed with up to step `untilStep` (None: to its end): names of caches, and how they are augmented."""
+
+    train: list[str]
+    augmentation: Augmentation
+    untilStep: int | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     name: str
     seed: int
@@ -69,6 +78,14 @@ class Recipe:
     model: dict
     training: TrainingSettings
     augmentation: Augmentation
+    earlier: list[Stage] = field(default_factory=list)
+
+    def stage_at(self, step: int) -> Stage:
+        """The stage whose data the step after `step` steps uses; the recipe's own `data` and `augmentation` are the last one's."""
+        for stage in self.earlier:
+            if step < stage.untilStep:
+                return stage
+        return Stage(self.train, self.augmentation)
 
     def model_settings(self, tokens: int) -> ModelSettings:
         return ModelSettings(
@@ -97,12 +114,9 @@ def load_recipe(path: Path) -> Recipe:
 
 def parse_recipe(content: dict, path: Path) -> Recipe:
     """A recipe from the content of its file; `path` is what errors name."""
-    known = {"name", "seed", "data", "vocabulary", "model", "training", "augmentation"}
-    if not isinstance(content, dict) or set(content) - known or known - {"augmentation"} - set(content):
+    known = {"name", "seed", "data", "vocabulary", "model", "training", "augmentation", "earlier"}
+    if not isinstance(content, dict) or set(content) - known or known - {"augmentation", "earlier"} - set(content):
         raise RecipeError(f"{path}: a recipe has the keys {', '.join(sorted(known))}")
-    augmentation = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in (content.get("augmentation") or {}).items()
-    }
     data = content["data"]
     growth, encoder = (content["training"] or {}).get("growth"), content["model"]["encoder"]
     if growth and growth["blocks"] not in [exit["afterBlock"] for exit in encoder["exits"]][:-1]:
@@ -111,5 +125,24 @@ def parse_recipe(content: dict, path: Path) -> Recipe:
         name=content["name"], seed=int(content["seed"]), train=data["train"], dev=data["dev"], noise=data.get("noise"),
         vocabulary=content["vocabulary"], model=content["model"],
         training=_settings(TrainingSettings, content["training"], path, "training"),
-        augmentation=_settings(Augmentation, augmentation, path, "augmentation"),
+        augmentation=_augmentation(content.get("augmentation"), path, "augmentation"),
+        earlier=_earlier(content.get("earlier"), path),
     )
+
+
+def _augmentation(values: dict | None, path: Path, key: str) -> Augmentation:
+    ranges = {name: tuple(value) if isinstance(value, list) else value for name, value in (values or {}).items()}
+    return _settings(Augmentation, ranges, path, key)
+
+
+def _earlier(stages: list[dict] | None, path: Path) -> list[Stage]:
+    """The stages before the last, whose `untilStep` must rise."""
+    read = []
+    for number, values in enumerate(stages or []):
+        key = f"earlier[{number}]"
+        if set(values) != {"train", "augmentation", "untilStep"}:
+            raise RecipeError(f"{path}: {key} has the keys train, augmentation and untilStep")
+        if read and values["untilStep"] <= read[-1].untilStep:
+            raise RecipeError(f"{path}: {key}.untilStep must be above {read[-1].untilStep}, where the stage before it ends")
+        read.append(Stage(values["train"], _augmentation(values["augmentation"], path, f"{key}.augmentation"), values["untilStep"]))
+    return read

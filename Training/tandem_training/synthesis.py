@@ -216,15 +216,15 @@ class Plan:
         return chosen
 
 
-def synthesise(plan: Plan, out: Path, shards: range, teacher: bool, threads: int) -> tuple[int, float]:
+def synthesise(plan: Plan, out: Path, shards: range, teacher: bool, threads: int, engine=None) -> tuple[int, float]:
     """Makes the shards that are not there yet; returns utterances kept and their seconds, old shards included.
 
     Each shard is a folder of FLAC files beside a manifest `shard-N.tsv` (path, set, split, speaker, seconds, text, heard), written
     last and renamed into place. With a teacher, an utterance is kept when at most a third of its letters were misheard; single
-    words, which the teacher itself mishears, are kept always.
+    words, which the teacher itself mishears, are kept always. `engine` is a class with Synthesiser's `speak` and `styles`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    synthesiser = Synthesiser(threads)
+    synthesiser = (engine or Synthesiser)(threads)
     listener = Teacher(threads) if teacher else None
     kept, seconds = 0, 0.0
     for number in progress(shards, len(shards), "synthesising"):

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy
@@ -30,7 +31,7 @@ from .lexicon import Lexicon
 from .losses import ctc_losses, needed_frames, transducer_losses
 from .masked_prediction import RandomQuantiser, masked_prediction_loss
 from .model import Recogniser, parameter_counts, subsampled
-from .recipe import Recipe, TrainingSettings
+from .recipe import Recipe, Stage, TrainingSettings
 from .vocabulary import Vocabulary
 
 
@@ -121,16 +122,16 @@ class Peers:
 
 
 class Batches:
-    """Batches from a position on, for ever; the same ones for the same recipe and seed.
+    """Batches of one stage from a position on; the same ones for the same recipe and seed.
 
     Each batch draws its randomness from (seed, epoch, number), so a resumed run continues as if nothing had happened.
     """
 
     def __init__(
-        self, recipe: Recipe, caches: list[Cache], noise: Cache | None, vocabulary: Vocabulary, tail: int,
+        self, recipe: Recipe, stage: Stage, caches: list[Cache], noise: Cache | None, vocabulary: Vocabulary, tail: int,
         lexicon: Lexicon | None = None, rooms: numpy.ndarray | None = None, peers: Peers = Peers(),
     ):
-        self.recipe, self.caches, self.noise, self.vocabulary, self.tail = recipe, caches, noise, vocabulary, tail
+        self.recipe, self.stage, self.noise, self.vocabulary, self.tail = recipe, stage, noise, vocabulary, tail
         self.lexicon, self.rooms, self.peers = lexicon, rooms, peers
         self.settings = recipe.model_settings(len(vocabulary)).features
         self.clips = [clip for cache in caches for clip in cache.clips]
@@ -152,7 +153,7 @@ class Batches:
         With a lexicon, phone targets [B, P] and their counts [B] as well; a count of 0 is a text that it cannot spell.
         """
         generator = random.Random(f"{self.recipe.seed}/{position.epoch}/{position.batch}")
-        augmentation = self.recipe.augmentation.at(position.epoch)
+        augmentation = self.stage.augmentation.at(position.epoch)
         batch: Batch = data.load_batch(
             items, self, self.vocabulary.encode, self.tail, augmentation, self.noise, generator, self.rooms
         )
@@ -189,12 +190,12 @@ class Batches:
                 yield after, rounds, plan[place], Position(epoch, place)
             epoch, first = epoch + 1, 0
 
-    def _start_processes(self, position: Position) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
+    def _start_processes(self, position: Position, count: int) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
         """The same batches in the same order, made by `training.loaders` processes: a GPU eats faster than one core cooks."""
         ahead: deque = deque()
 
         def jobs():
-            for after, rounds, items, place in self._jobs(position):
+            for after, rounds, items, place in islice(self._jobs(position), count):
                 ahead.append((after, rounds))
                 yield items, place
 
@@ -205,22 +206,22 @@ class Batches:
         for made in loader:
             yield *ahead.popleft(), tuple(made)
 
-    def start(self, position: Position) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
-        """Yields (position after this batch, batches in the epoch, batch), made ahead in a thread or in processes."""
+    def start(self, position: Position, count: int) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
+        """Yields `count` times (position after this batch, batches in the epoch, batch), made ahead in a thread or in processes."""
         if self.recipe.training.loaders > 0:
-            yield from self._start_processes(position)
+            yield from self._start_processes(position, count)
             return
         ready: queue.Queue = queue.Queue(maxsize=3)
 
         def work() -> None:
             try:
-                for after, rounds, items, place in self._jobs(position):
+                for after, rounds, items, place in islice(self._jobs(position), count):
                     ready.put((after, rounds, self._make(items, place)))
             except BaseException as error:  # handed to the training loop, which raises it
                 ready.put(error)
 
         threading.Thread(target=work, daemon=True).start()
-        while True:
+        for _ in range(count):
             made = ready.get()
             if isinstance(made, BaseException):
                 raise made
@@ -372,18 +373,21 @@ class Run:
         if torch.cuda.is_available():
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(self.device)
-        self.caches = [Cache(cache_folder, name) for name in recipe.train]
+        stages = [*recipe.earlier, recipe.stage_at(recipe.training.steps)]
+        self.sources = {name: Cache(cache_folder, name) for stage in stages for name in stage.train}
+        self.caches = list(self.sources.values())
+        first = [self.sources[name] for name in stages[0].train]  # vocabulary and statistics do not change half-way
         self.dev = Cache(cache_folder, recipe.dev)
         self.noise = Cache(cache_folder, recipe.noise) if recipe.noise else None
         self.rooms = None
-        if recipe.augmentation.roomProbability > 0:
+        if any(stage.augmentation.roomProbability > 0 for stage in stages):
             rooms = cache_folder / "rooms.npy"
             if not rooms.exists():
                 raise FileNotFoundError(f"{rooms} is not there; run `python -m tandem_training prepare` with --rooms first")
             self.rooms = numpy.load(rooms, mmap_mode="r")
         vocabulary_file = folder / "vocabulary.json"
         if not vocabulary_file.exists() and self.peers.rank == 0:
-            build_vocabulary(recipe, self.caches).save(vocabulary_file)
+            build_vocabulary(recipe, first).save(vocabulary_file)
         self.peers.any(False)  # nobody reads the vocabulary before it is written
         self.vocabulary = Vocabulary.load(vocabulary_file)
         self.model = Recogniser(recipe.model_settings(len(self.vocabulary)), recipe.training.dropout)
@@ -394,7 +398,7 @@ class Run:
         if saved:
             self.model.load_state_dict(saved["model"])
         else:
-            measure_statistics(self.model, self.caches, recipe.seed)
+            measure_statistics(self.model, first, recipe.seed)
             if initialise:
                 self._initialise(initialise)
         self.model.to(self.device)
@@ -493,7 +497,7 @@ class Run:
         generator = random.Random(f"{recipe.seed}/step/{self.step}" + (f"/{self.peers.rank}" if self.peers.rank else ""))
         normalised = self.model.normalise(features)
         masked = normalised.cpu()
-        data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.augmentation.at(self.position.epoch), generator)
+        data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.stage_at(self.step).augmentation.at(self.position.epoch), generator)
         rate = learning_rate(self.step, recipe, steps)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -523,6 +527,20 @@ class Run:
         torch._foreach_lerp_(list(self.average.values()), [value.detach() for value in self.model.parameters()], 1 - decay)
         return {**parts, "gradient": norm, "rate": rate, "skipped": 0.0 if math.isfinite(norm) else 1.0}
 
+    def batches(self, steps: int) -> Iterator[tuple[Position, int, tuple[Tensor, ...]]]:
+        """What is left of the stages up to `steps` in all; each stage begins with an epoch of its own."""
+        while self.step < steps:
+            stage = self.recipe.stage_at(self.step)
+            last = min(steps, stage.untilStep or steps)
+            stream = Batches(
+                self.recipe, stage, [self.sources[name] for name in stage.train], self.noise, self.vocabulary,
+                self.model.settings.features.tailSamples, self.lexicon, self.rooms, self.peers,
+            )
+            for position, in_epoch, batch in stream.start(self.position, last - self.step):
+                if self.step + 1 == stage.untilStep:
+                    position = Position(position.epoch + 1, 0)
+                yield position, in_epoch, batch
+
     def evaluate(self) -> dict:
         rates = evaluate(self.averaged(), self.vocabulary, self.dev, self.dev.clips, precision=self.recipe.training.precision).rates()
         self.log(
@@ -546,14 +564,10 @@ class Run:
             {"parameters": counts, "vocabulary": len(self.vocabulary), "infeasible": len(self.infeasible),
              "clips": sum(len(cache.clips) for cache in self.caches), "steps": steps, "device": str(self.device)}
         )
-        batches = Batches(
-            self.recipe, self.caches, self.noise, self.vocabulary, self.model.settings.features.tailSamples, self.lexicon,
-            self.rooms, self.peers,
-        )
         started = last = saved = evaluated = time.monotonic()
         sums: Counter[str] = Counter()
         bar = tqdm(total=steps, initial=self.step, file=sys.stderr, disable=not sys.stderr.isatty(), desc="training")
-        for self.position, in_epoch, batch in batches.start(self.position):
+        for self.position, in_epoch, batch in self.batches(steps):
             parts = self.train_step(batch, steps)
             sums.update(parts)
             now = time.monotonic()

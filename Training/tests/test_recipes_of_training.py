@@ -20,7 +20,7 @@ from tandem_training.export import export_model
 from tandem_training.lexicon import Lexicon, LexiconError, read_cmudict
 from tandem_training.masked_prediction import RandomQuantiser, mask_spans
 from tandem_training.model import AttentionDecoder, Encoder, Masks
-from tandem_training.recipe import parse_recipe
+from tandem_training.recipe import RecipeError, parse_recipe
 from tandem_training.rooms import room_responses
 from tandem_training.train import Batches, Position, Run, learning_rate
 
@@ -76,11 +76,59 @@ def test_muon_with_phones_resumes_exactly(world, tmp_path, lexicon):
     assert torch.equal(whole.phone_head.weight, second.phone_head.weight)
 
 
+def test_stages_follow_each_other_and_resume_exactly(world, tmp_path):
+    """An earlier stage on part of the data, stopped on its border and after it: the weights are those of one run."""
+    content = copy.deepcopy(RECIPE)
+    for key in ("growth", "transducerAlone"):
+        del content["training"][key]
+    content["earlier"] = [{"untilStep": 3, "train": ["train@0.001"], "augmentation": {"speedProbability": 1.0}}]
+    recipe = parse_recipe(content, Path("test.yaml"))
+    assert [recipe.stage_at(step).train for step in (0, 2, 3, 99)] == [["train@0.001"], ["train@0.001"], ["train"], ["train"]]
+    whole = Run(recipe, world / "cache", tmp_path / "whole")
+    seen = []
+    steps = whole.train_step
+    whole.train_step = lambda batch, total: seen.append(whole.position) or steps(batch, total)
+    whole.train(6)
+    assert seen[2].batch == 0 and seen[2].epoch > seen[1].epoch, "the next stage begins with an epoch of its own"
+    for stop in (3, 4, 6):
+        run = Run(recipe, world / "cache", tmp_path / "parts")
+        step = run.train_step
+        run.train_step = lambda batch, _: step(batch, 6)
+        run.train(stop)
+    for name, value in whole.average.items():
+        assert torch.equal(value, run.average[name]), name
+    content["earlier"] *= 2
+    with pytest.raises(RecipeError, match=r"earlier\[1\].untilStep must be above 3"):
+        parse_recipe(content, Path("test.yaml"))
+    content["earlier"] = [{"untilStep": 3}]
+    with pytest.raises(RecipeError, match="earlier.0. has the keys"):
+        parse_recipe(content, Path("test.yaml"))
+
+
+def test_tight_cuts_leave_the_word():
+    generator = random.Random(1)
+    samples = numpy.zeros(16000, dtype=numpy.float32)
+    samples[6000:10000] = numpy.sin(numpy.arange(4000)).astype(numpy.float32)
+    for _ in range(20):
+        cut = data.cut_tight(samples, generator)
+        assert 4000 <= cut.size <= 4000 + 2 * 4 * 160 and numpy.square(cut).sum() == pytest.approx(numpy.square(samples).sum())
+    assert data.cut_tight(samples[:2000], generator).size == 2000 and data.cut_tight(samples[6000:7600], generator).size == 1600
+
+
+def test_the_telephone_keeps_the_low_band():
+    features = numpy.full((40, 10, 80), -3.0, dtype=numpy.float32)
+    floor = numpy.log(1e-6)
+    data.telephone_band(features, Augmentation(telephoneProbability=0.5), random.Random(2), floor)
+    changed = features[(features[:, 0, -1] < -3)]
+    assert 10 < len(changed) < 30 and (features[:, :, :55] == -3).all()
+    assert (changed[:, :, 75:] == numpy.float32(floor)).all() and (numpy.diff(changed[:, 0, 54:]) <= 0).all() and features.min() >= numpy.float32(floor)
+
+
 def test_unspelled_texts_have_no_phone_loss(world, lexicon):
     recipe = recipe_with({"phones": {"afterBlock": 1, "weight": 0.3}, "concatenation": None})
     cache = Cache(world / "cache", "train")
     run = Run(recipe, world / "cache", world / "spelled")
-    batches = Batches(recipe, [cache], None, run.vocabulary, 3200, lexicon)
+    batches = Batches(recipe, recipe.stage_at(0), [cache], None, run.vocabulary, 3200, lexicon)
     items = [data.Item((clip,)) for clip in cache.clips[:4]]
     *_, phones, counts = batches._make(items, Position())
     assert [int(count) for count in counts] == [len(lexicon.encode(item.text) or []) for item in items]
@@ -196,7 +244,7 @@ def test_loader_processes_make_the_same_batches(world, tmp_path):
     made = []
     for loaders in (0, 2):
         recipe = recipe_with({"loaders": loaders})
-        batches = Batches(recipe, run.caches, run.noise, run.vocabulary, 3200).start(Position(0, 1))
+        batches = Batches(recipe, recipe.stage_at(0), run.caches, run.noise, run.vocabulary, 3200).start(Position(0, 1), 6)
         made.append([next(batches) for _ in range(6)])
         batches.close()
     for (after, rounds, one), (other_after, other_rounds, two) in zip(*made):

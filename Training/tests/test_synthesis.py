@@ -34,6 +34,21 @@ def test_voices_are_mixtures():
         assert abs(sum(voice.weights) - 1) < 1e-9 and 0.8 <= voice.speed <= 1.25
 
 
+def test_debian_voices_differ_and_repeat():
+    from tandem_training.debian_voices import DebianVoices
+
+    try:
+        engine = DebianVoices()
+    except SynthesisError as error:
+        pytest.skip(str(error))
+    voices = [Voice.draw(random.Random(seed), len(engine.styles), 0.0) for seed in range(12)]
+    commands = [engine.command("turn the light on", voice, tmp) for voice in voices for tmp in ["x.wav"]]
+    assert {command[0] for command in commands} == {"flite", "espeak-ng"}
+    for voice in (voices[0], next(voice for voice, command in zip(voices, commands) if command[0] == "espeak-ng")):
+        once, again = engine.speak("turn the light on", voice), engine.speak("turn the light on", voice)
+        assert numpy.array_equal(once, again) and 0.5 < once.size / 16000 < 3 and 0.01 < abs(once).max() <= 1
+
+
 def test_letters_misheard():
     assert character_error_rate("GREY SEA", "GREASY") == 3 / 7
     assert character_error_rate("YES", "") == 1.0 and character_error_rate("A B", "AB") == 0.0
