@@ -139,8 +139,8 @@ let package = Package(
     .target(
       name: "Evaluation",
       dependencies: [
-        "Audio", "COpus", "Conformer", "Decoding", "FeatureCodec", "Offload", "Simulation",
-        "TandemDevice", "TandemEdge",
+        "Audio", "Basics", "COpus", "Conformer", "Decoding", "FeatureCodec", "Offload",
+        "Simulation", "TandemDevice", "TandemEdge",
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
@@ -176,7 +176,7 @@ let package = Package(
       name: "tandem-evaluate",
       dependencies: [
         "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "Offload", "Plotting",
-        arguments,
+        "TandemDevice", arguments,
       ],
       swiftSettings: swift6),
 

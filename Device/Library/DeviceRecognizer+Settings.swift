@@ -29,6 +29,13 @@ extension DeviceRecognizer {
     configuration.speculation = settings.speculation
     configuration.costs = try settings.costModel()
     configuration.exitConfidence = try ExitConfidence.load(directory: settings.model)
+    if configuration.criterion == .probability, configuration.exitConfidence.exits.isEmpty {
+      // A model of one's own that was not fitted yet: it would never be sure, and everything would leave the device.
+      configuration.criterion = .sentencePosterior
+      log.notice(
+        "the model has no \(ExitConfidence.fileName), so exits are judged by their sentence posterior; 'tandem-evaluate fit-confidence --write' makes one",
+        metadata: ["model": "\(settings.model)"])
+    }
     configuration.beamWidth = settings.decodingBeamSize
     configuration.fusion = try WordFusion.make(
       model: model, side: Model.LanguageModelSide(rawValue: settings.decodingLanguageModel),

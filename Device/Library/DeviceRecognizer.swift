@@ -33,7 +33,7 @@ public final class DeviceRecognizer: Sendable {
     /// Seconds of features in one packet.
     public var packetDuration = 0.32
     public var codec = 1
-    public var criterion = ConfidenceCriterion.sentencePosterior
+    public var criterion = ConfidenceCriterion.probability
     public var offloadAfterExit: Int?
     public var splitLayer: Int?
     /// Longer audio is cut by the endpointer.

@@ -17,9 +17,16 @@ extension ModelShape {
     let projection = 2 * d * channels * bins / 4
     let vocabulary = Double(model.vocabularySize)
     func operations(_ block: ModelConfiguration.Block, dimension: Int, context: Int) -> Double {
-      ModelShape.blockOperations(
+      let context =
+        switch block.type {
+        case .convolution: 0
+        case .attention: context
+        // A matrix of the head's width squared is updated and read: as if so many frames were in sight.
+        case .performer: dimension / max(1, block.heads ?? 1)
+        }
+      return ModelShape.blockOperations(
         dimension: dimension, feedForward: block.feedForward, kernel: block.kernel,
-        attentionContext: block.type == .convolution ? 0 : context)
+        attentionContext: context)
     }
     var secondPass = 0.0
     if let second = configuration.secondEncoder, let transducer = configuration.transducer {

@@ -20,6 +20,9 @@ public final class Model: Sendable {
   public let fingerprint: String
   public let vocabulary: Vocabulary
 
+  /// Numbers in device.safetensors: the weights of the first pass and its exits, and the features' statistics.
+  public let deviceParameterCount: Int
+
   let featureMean: Tensor
   let featureDeviation: Tensor
   let subsampling: Subsampling
@@ -38,6 +41,9 @@ public final class Model: Sendable {
   public var framesPerSecond: Double {
     Double(configuration.features.sampleRate) / Double(configuration.features.hopSamples) / 4
   }
+
+  /// Seconds of audio that one chunk of encoder frames stands for.
+  public var chunkSeconds: Double { Double(configuration.encoder.chunkFrames) / framesPerSecond }
 
   /// Loads and checks a model folder.
   ///
@@ -66,6 +72,9 @@ public final class Model: Sendable {
     let size = vocabulary.tokens.count
 
     let reader = try Self.open(configuration.weights.device, in: directory)
+    deviceParameterCount = reader.file.tensorNames.reduce(0) { sum, name in
+      sum + (reader.file.shape(of: name) ?? [0]).reduce(1, *)
+    }
     let bins = configuration.features.melBins
     featureMean = try reader.tensor("features.mean", [bins])
     featureDeviation = try reader.tensor("features.standardDeviation", [bins])

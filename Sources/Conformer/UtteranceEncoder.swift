@@ -77,6 +77,15 @@ public final class UtteranceEncoder {
     compute()
   }
 
+  /// Bytes that subsampling, blocks and exit heads keep from one chunk to the next, however long the utterance.
+  public var stateBytes: Int {
+    let floats =
+      subsamplingState.input.count + subsamplingState.middle.count
+      + blockStates.reduce(0) { $0 + $1.count }
+      + exitStates.reduce(0) { $0 + ($1.map { $0.keys.count + $0.values.count } ?? 0) }
+    return floats * MemoryLayout<Float>.size
+  }
+
   /// Encoder frames at layer `layer` so far, `[n, dimension]`.
   public func frames(at layer: Int) -> [Float] { layers[layer] }
 

@@ -2,6 +2,7 @@ import Audio
 import Conformer
 import Decoding
 import Foundation
+import Offload
 
 /// `tandem-evaluate wer`: word error rates of every exit and of the edge path, per data set.
 public struct WordErrorRateEvaluation: Sendable {
@@ -43,6 +44,34 @@ public struct WordErrorRateEvaluation: Sendable {
     /// 95 % paired bootstrap over utterances.
     public var low: Double
     public var high: Double
+    /// Share of the errors of `before` that `path` does not make; nil where there are none. Negative where it makes more.
+    public var relativeReduction: Double?
+  }
+
+  /// What stopping at the first exit whose confidence reaches its threshold comes to: which exits answer, and how well. Speech
+  /// that is harder goes deeper (DAISY, arXiv 2406.05464).
+  public struct SelectionRow: Sendable, Codable {
+    public var set: String
+    public var criterion: ConfidenceCriterion
+    /// Utterances by the exit that answers, shallowest first; the last number is of those that none is sure of.
+    public var answered: [Int]
+    /// Mean number of blocks computed; all of them where no exit is sure.
+    public var averageDepth: Double
+    /// Where no exit is sure the last one answers…
+    public var deviceWordErrorRate: Double
+    /// …or the edge does.
+    public var cascadeWordErrorRate: Double
+  }
+
+  /// Sets that are also looked at together.
+  public struct Pool: Hashable, Sendable {
+    public var name: String
+    public var sets: [String]
+
+    public init(name: String, sets: [String]) {
+      self.name = name
+      self.sets = sets
+    }
   }
 
   /// How often a phrase came out where it was not said.
@@ -65,22 +94,29 @@ public struct WordErrorRateEvaluation: Sendable {
     var texts: [String]
     var entropies: [Double]
     var posteriors: [Double]
+    /// The first exit (from 0) that is sure by the calibration; nil where none is.
+    var sure: Int?
   }
 
   public var rows: [Row]
   public var chunks: [ChunkRow]
   public var comparisons: [ComparisonRow]
   public var phrases: [PhraseRow]
+  public var selections: [SelectionRow]
 
   /// - Parameters:
   ///   - noise: mixed into every utterance; nil leaves them as they are.
   ///   - peer: is asked for the same recordings, without the noise: nil for none.
   ///   - phrases: to be counted where they were and were not said.
+  ///   - pools: sets to be looked at together, beside "pooled", which is all of them; sets that are not there are passed over.
+  ///   - selection: thresholds and the criterion that they are for; nil counts no stops.
   ///   - chunks: milliseconds; each is run over all the audio and compared with the whole.
   ///   - splitLayer: where the edge path splits; the codec of `paths` lies between.
   public init(
     manifest: Manifest, paths: Paths, limit: Int? = nil, chunks: [Int] = [], splitLayer: Int,
     noise: NoiseMixing? = nil, peer: PeerRecognizer? = nil, phrases: [String] = [],
+    pools: [Pool] = [],
+    selection: (calibration: Calibration, criterion: ConfidenceCriterion)? = nil,
     threads: Int, progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let items = limit.map { Array(manifest.items.prefix($0)) } ?? manifest.items
@@ -90,37 +126,51 @@ public struct WordErrorRateEvaluation: Sendable {
       let item = items[index]
       var samples = try AudioReader.readAll(path: item.path)
       if let noise { samples = noise.mixed(samples, number: index) }
-      func transcripts(_ encoder: UtteranceEncoder) throws -> ([CTCSearch.Result], String) {
-        (
-          (1...paths.model.exitCount).map { paths.exit($0, of: encoder) },
-          try paths.edge(encoder, splitLayer: splitLayer).text
-        )
+      func transcripts(_ encoder: UtteranceEncoder) throws -> ([Paths.ExitReading], String) {
+        (paths.exits(of: encoder), try paths.edge(encoder, splitLayer: splitLayer).text)
       }
       let (exits, edge) = try transcripts(paths.encode(samples))
-      let texts = exits.map(\.hypothesis.text) + [edge]
+      let texts = exits.map(\.text) + [edge]
       let differing = try chunks.map { chunk -> Int in
         let (exits, edge) = try transcripts(paths.encode(samples, piece: chunk))
-        return zip(exits.map(\.hypothesis.text) + [edge], texts).filter { $0 != $1 }.count
+        return zip(exits.map(\.text) + [edge], texts).filter { $0 != $1 }.count
       }
       return (
         Utterance(
           set: item.set, reference: item.text,
           seconds: Double(samples.count) / Double(AudioReader.sampleRate),
           texts: texts + (peerTexts.map { [$0[index]] } ?? []),
-          entropies: exits.map(\.frameEntropy),
-          posteriors: exits.map(\.sentencePosterior)), differing
+          entropies: exits.map(\.search.frameEntropy),
+          posteriors: exits.map(\.search.sentencePosterior),
+          sure: selection.flatMap { selection in
+            exits.firstIndex {
+              selection.calibration.accepts($0.evidence, criterion: selection.criterion)
+            }
+          }), differing
       )
     }
     let utterances = results.map(\.0)
     let exitCount = paths.model.exitCount
     var sets = Array(Set(utterances.map(\.set))).sorted()
-    if sets.count > 1 { sets.append("pooled") }
+    let known = sets
+    let pools =
+      pools.filter { !Set($0.sets).isDisjoint(with: known) }
+      + (known.count > 1 ? [Pool(name: "pooled", sets: known)] : [])
+    sets += pools.map(\.name)
     let names =
       (1...exitCount).map { "exit-\($0)" } + ["edge"] + (peer == nil ? [] : ["whisper-tiny"])
     rows = []
     comparisons = []
+    selections = []
     for set in sets {
-      let members = set == "pooled" ? utterances : utterances.filter { $0.set == set }
+      let together = pools.first { $0.name == set }?.sets ?? [set]
+      let members = utterances.filter { together.contains($0.set) }
+      if let selection {
+        selections.append(
+          Self.selection(
+            members, set: set, criterion: selection.criterion,
+            depths: paths.model.configuration.encoder.exits.map(\.afterBlock)))
+      }
       var before: [WordErrors]?
       for path in names.indices {
         let errors = members.map {
@@ -134,7 +184,8 @@ public struct WordErrorRateEvaluation: Sendable {
               set: set, path: names[path], before: names[path - 1],
               difference: Double(
                 errors.reduce(0) { $0 + $1.errors } - before.reduce(0) { $0 + $1.errors })
-                / Double(words), low: interval.low, high: interval.high))
+                / Double(words), low: interval.low, high: interval.high,
+              relativeReduction: Self.reduction(errors, before)))
         }
         before = errors
         let sum = errors.reduce(WordErrors(), +)
@@ -174,5 +225,36 @@ public struct WordErrorRateEvaluation: Sendable {
         transcripts: items.count * (exitCount + 1),
         differing: results.reduce(0) { $0 + $1.1[number] })
     }
+  }
+
+  /// Share of the errors of `before` that are gone.
+  static func reduction(_ errors: [WordErrors], _ before: [WordErrors]) -> Double? {
+    let earlier = before.reduce(0) { $0 + $1.errors }
+    guard earlier > 0 else { return nil }
+    return 1 - Double(errors.reduce(0) { $0 + $1.errors }) / Double(earlier)
+  }
+
+  /// - Parameter depths: blocks before each exit.
+  static func selection(
+    _ members: [Utterance], set: String, criterion: ConfidenceCriterion, depths: [Int]
+  ) -> SelectionRow {
+    var answered = [Int](repeating: 0, count: depths.count + 1)
+    var blocks = 0
+    var device = WordErrors()
+    var cascade = WordErrors()
+    for utterance in members {
+      let last = depths.count - 1
+      func errors(_ path: Int) -> WordErrors {
+        WordErrors(reference: utterance.reference, hypothesis: utterance.texts[path])
+      }
+      answered[utterance.sure ?? depths.count] += 1
+      blocks += depths[utterance.sure ?? last]
+      device = device + errors(utterance.sure ?? last)
+      cascade = cascade + errors(utterance.sure ?? depths.count)
+    }
+    return SelectionRow(
+      set: set, criterion: criterion, answered: answered,
+      averageDepth: Double(blocks) / Double(max(1, members.count)),
+      deviceWordErrorRate: device.rate ?? 0, cascadeWordErrorRate: cascade.rate ?? 0)
   }
 }

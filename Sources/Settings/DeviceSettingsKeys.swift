@@ -45,10 +45,11 @@ extension DeviceSettings {
           + "from its own offloads what link and edge are like."),
       SettingKey(
         "confidence.criterion", .choice(ConfidenceCriterion.allCases.map(\.rawValue)),
-        default: .string(ConfidenceCriterion.sentencePosterior.rawValue),
-        "What the confidence policy compares with the thresholds in the model's calibration.json "
-          + "(arXiv 2309.09546): the mean entropy of the frames' posteriors, or the posterior of the "
-          + "transcript, which offloads less for the same errors on dev."),
+        default: .string(ConfidenceCriterion.probability.rawValue),
+        "How sure an exit is, for every policy that asks (arXiv 2309.09546): the calibrated probability "
+          + "that its transcript is right, which tells best on dev (Benchmarks/results/exit-confidence.svg) "
+          + "and needs the model's confidence.json; the mean entropy of the frames' posteriors; the "
+          + "transcript's posterior; its least sure word; or its agreement with the exit before."),
       SettingKey(
         "confidence.offloadAfterExit", .integer(0...64), default: .integer(0),
         "Number of the exit (from 1) after which an utterance that is not confident is offloaded. "

@@ -6,6 +6,7 @@ import Evaluation
 import FeatureCodec
 import Foundation
 import Offload
+import TandemDevice
 
 @main
 struct TandemEvaluate: ParsableCommand {
@@ -23,15 +24,17 @@ struct TandemEvaluate: ParsableCommand {
         tandem-evaluate fit-confidence --manifest … --split dev --write --svg confidence.svg
         tandem-evaluate fit-thresholds --manifest … --split dev --write
         tandem-evaluate profile --manifest … --split dev --output dev.profile
+        tandem-evaluate cost --model Models/english --model Models/other
         tandem-evaluate tune-language-model --manifest … --split dev --write
       """,
     subcommands: [
       WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self, ProfileCommand.self,
-      TuneLanguageModelCommand.self, FitConfidenceCommand.self,
+      TuneLanguageModelCommand.self, FitConfidenceCommand.self, CostCommand.self,
     ])
 }
 
 extension ModelConfiguration.SecondPassDecoder: ExpressibleByArgument {}
+extension ConfidenceCriterion: ExpressibleByArgument {}
 
 enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
@@ -134,6 +137,26 @@ struct WordErrorRateCommand: ParsableCommand {
     help: "Count how often this phrase comes out where it was, and was not, said; repeatable.")
   var phrase: [String] = []
 
+  @Option(help: "Also look at these sets together, as NAME=SET,SET; repeatable.")
+  var pool: [String] = []
+
+  @Option(
+    help:
+      "Also count where utterances stop by the model's thresholds for this criterion: \(ConfidenceCriterion.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
+  var criterion: ConfidenceCriterion?
+
+  /// The options' pools.
+  func pools() throws -> [WordErrorRateEvaluation.Pool] {
+    try pool.map { text in
+      let parts = text.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2 else {
+        throw ValidationError("--pool wants NAME=SET,SET, not \"\(text)\"")
+      }
+      return .init(name: String(parts[0]), sets: parts[1].split(separator: ",").map(String.init))
+    }
+  }
+
   func validate() throws {
     if (noise == nil) != (snr == nil) { throw ValidationError("--noise and --snr go together") }
     if let snr, !(-20...100).contains(snr) { throw ValidationError("--snr must be -20 to 100") }
@@ -164,13 +187,17 @@ struct WordErrorRateCommand: ParsableCommand {
         manifest: manifest, paths: paths, limit: common.limit, chunks: chunks, splitLayer: layer,
         noise: noise.map { try NoiseMixing(path: $0, decibels: snr ?? 0) },
         peer: peer.map { _ in PeerRecognizer(python: peerPython, threads: common.threads) },
-        phrases: phrase.map { $0.uppercased() },
+        phrases: phrase.map { $0.uppercased() }, pools: try pools(),
+        selection: try criterion.map {
+          (try DeviceRecognizer.calibration(directory: common.model), $0)
+        },
         threads: common.threads, progress: { bar.update($0) })
       if common.format == .json {
         try printJSON(result.rows)
         try printJSON(result.chunks)
         try printJSON(result.comparisons)
         try printJSON(result.phrases)
+        try printJSON(result.selections)
       } else {
         let width = max(12, result.rows.map(\.set.count).max() ?? 0)
         print(
@@ -186,6 +213,12 @@ struct WordErrorRateCommand: ParsableCommand {
         }
         for row in result.comparisons where row.low > 0 {
           print("\(row.set): \(row.path) is worse than \(row.before) by", percent(row.difference))
+        }
+        for row in result.selections {
+          print(
+            "\(row.set): stopped at exits \(row.answered.dropLast().map(String.init).joined(separator: ", ")), none sure \(row.answered.last ?? 0);",
+            String(format: "%.2f blocks;", row.averageDepth), "device",
+            percent(row.deviceWordErrorRate), "with the edge", percent(row.cascadeWordErrorRate))
         }
         for row in result.phrases {
           print(

@@ -34,7 +34,7 @@ struct LanguageModelTuningTests {
   @Test("What is kept is the best of what was tried, for every head")
   func keepsTheBest() throws {
     let folder = try folder()
-    let recordings = try [0.6, 0.9].map(SystemProfileTests().writeNoise)
+    let recordings = try [0.6, 0.9].map(writeNoise)
     let path = NSTemporaryDirectory() + UUID().uuidString + ".tsv"
     try Data("path\ttext\n\(recordings[0])\tTURN ON\n\(recordings[1])\tSTOP\n".utf8)
       .write(to: URL(fileURLWithPath: path))

@@ -88,7 +88,7 @@ import Testing
   @Test func defaultsOfTheDevice() throws {
     let settings = try DeviceSettings()
     #expect(settings.policy == "confidence")
-    #expect(settings.criterion == .sentencePosterior)
+    #expect(settings.criterion == .probability)
     #expect(settings.offloadAfterExit == nil)
     #expect(settings.splitLayer == nil)
     #expect(settings.codec.name == "int8")

@@ -35,7 +35,8 @@ enum Fixtures {
         return ProfiledUtterance.Exit(
           evidence: ExitEvidence(
             exit: point.exit, afterBlock: point.afterBlock, frameEntropy: entropy,
-            sentencePosterior: exp(-entropy), tokenCount: words * 3, frameCount: Int(frames)),
+            sentencePosterior: exp(-entropy), tokenCount: words * 3, frameCount: Int(frames),
+            probability: exp(-entropy)),
           wordErrors: wrong)
       }
       let lossless = errors(0.1)
@@ -47,6 +48,7 @@ enum Fixtures {
             var evidence = exit.evidence
             evidence.frameEntropy *= 0.7 + 0.6 * generator.uniform()
             evidence.sentencePosterior = exp(-evidence.frameEntropy)
+            evidence.probability = evidence.sentencePosterior
             evidence.frameCount = 8 * index
             return evidence
           })

@@ -1,4 +1,4 @@
-"""python -m tandem_training librispeech|prepare|synthesise|train|evaluate|export|experiment|plot|language-model|peer|summarise|golden"""
+"""python -m tandem_training librispeech|prepare|synthesise|train|evaluate|export|experiment|plot|tables|language-model|peer|summarise|golden"""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--run", type=Path, required=True)
     command.add_argument("--out", type=Path, required=True, help="an SVG file")
 
+    command = commands.add_parser("tables", help="tables and plots of what Benchmarks/english.sh measured; fills a model card's tables")
+    command.add_argument("--results", type=Path, required=True, help="english.jsonl")
+    command.add_argument("--out", type=Path, help="folder for experiment-noise and experiment-language-model")
+    command.add_argument("--card", type=Path, help="a MODEL_CARD.md whose tables are to be filled")
+
     command = commands.add_parser("summarise", help="a run's losses and dev error rates as one JSON object a line")
     command.add_argument("--recipe", type=Path, required=True)
     command.add_argument("--run", type=Path, required=True)
@@ -117,6 +122,7 @@ def main() -> int:
     from .lexicon import Lexicon, LexiconError, read_cmudict
     from .recipe import RecipeError, load_recipe
     from .rooms import room_responses
+    from .measurements import MeasurementsError
     from .synthesis import SynthesisError
 
     try:
@@ -187,6 +193,14 @@ def main() -> int:
             from .plot import draw_run
 
             draw_run(options.run / "log.jsonl", options.out)
+        elif options.command == "tables":
+            from .measurements import Measurements, draw, fill_card
+
+            found = Measurements.load(options.results)
+            for name in fill_card(options.card, found) if options.card else []:
+                print(f"{options.card}: {name}")
+            for written in draw(found, options.out) if options.out else []:
+                print(written)
         elif options.command == "summarise":
             from .report import summarise_run
 
@@ -202,7 +216,7 @@ def main() -> int:
             from .golden import write_golden
 
             write_golden(options.out)
-    except (ManifestError, RecipeError, LexiconError, SynthesisError, FileNotFoundError, ValueError) as error:
+    except (ManifestError, RecipeError, LexiconError, SynthesisError, MeasurementsError, FileNotFoundError, ValueError) as error:
         print(f"tandem_training {options.command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -42,6 +42,23 @@ def draw_series(
     pyplot.close(figure)
 
 
+def draw_lines(title: str, panels: list[tuple[str, list[str], dict[str, list[float | None]]]], path: Path) -> None:
+    """Panels side by side, each (label of its axis, names along x, lines of as many values; None leaves a gap)."""
+    pyplot = _pyplot()
+    figure, every = pyplot.subplots(1, len(panels), figsize=(6.5 * len(panels), 4.5), squeeze=False)
+    for axes, (label, names, lines) in zip(every[0], panels):
+        for name, values in lines.items():
+            axes.plot(names, [float("nan") if value is None else value for value in values], marker="o", markersize=4, linewidth=1.4, label=name)
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+        axes.tick_params(axis="x", labelrotation=30 if max(map(len, names), default=0) > 8 else 0)
+        axes.grid(axis="y", linewidth=0.4, alpha=0.6)
+        axes.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    pyplot.close(figure)
+
+
 def draw_run(log: Path, path: Path) -> None:
     """A run's losses and dev word error rates over its steps, from log.jsonl."""
     losses: dict[str, list[tuple[float, float]]] = {}

@@ -27,6 +27,14 @@ public struct Calibration: Hashable, Codable, Sendable {
     entries.first { $0.exit == exit && $0.criterion == criterion }
   }
 
+  /// Whether an exit is sure enough by its threshold; never without one.
+  public func accepts(_ evidence: ExitEvidence, criterion: ConfidenceCriterion) -> Bool {
+    guard let threshold = entry(exit: evidence.exit, criterion: criterion)?.threshold else {
+      return false
+    }
+    return criterion.accepts(evidence.confidence(criterion), threshold: threshold)
+  }
+
   /// Words that an utterance is expected to have.
   /// - Parameter assumed: words a second, where nothing was fitted.
   func expectedWords(
