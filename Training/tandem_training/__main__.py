@@ -67,6 +67,7 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--runs", type=Path, required=True, help="folder of the runs, outside git")
     command.add_argument("--out", type=Path, required=True, help="folder for experiment-NAME.jsonl, .md and .svg")
     command.add_argument("--only", action="append", help="a run's name, repeatable; default: all")
+    command.add_argument("--engine", help="a tandem-evaluate that measures what each run's first pass costs; not for models that only train")
 
     command = commands.add_parser("plot", help="draw a run's losses and dev error rates")
     command.add_argument("--run", type=Path, required=True)
@@ -183,11 +184,14 @@ def main() -> int:
 
             export_run(load_recipe(options.recipe), options.run, options.out, options.dtype)
         elif options.command == "experiment":
-            from .experiment import Experiment, run_experiment, write_results
+            from .experiment import Experiment, add_costs, run_experiment, write_results
 
             for path in options.experiment:
                 experiment = Experiment.load(path)
-                for written in write_results(experiment, run_experiment(experiment, options.cache, options.runs, options.only), options.out):
+                records = run_experiment(experiment, options.cache, options.runs, options.only)
+                if options.engine:
+                    add_costs(experiment, records, options.runs, options.engine)
+                for written in write_results(experiment, records, options.out):
                     print(written)
         elif options.command == "plot":
             from .plot import draw_run

@@ -148,15 +148,23 @@ def _through_opus(job: tuple[numpy.ndarray, float]) -> numpy.ndarray:
 
 
 class Cache:
-    """Decoded recordings of one split, memory-mapped. `name@2.5` is the first 2.5 hours of a seeded shuffle of `name`."""
+    """Decoded recordings of one split, memory-mapped.
+
+    `name/set` is one set of `name`, `name/-set` all but that set; `name@2.5` is the first 2.5 hours of a seeded shuffle of what is named.
+    """
 
     def __init__(self, folder: Path, name: str):
         name, _, hours = name.partition("@")
+        name, _, only = name.partition("/")
         index = folder / f"{name}.jsonl"
         if not index.exists():
             raise FileNotFoundError(f"{index} is not there; run `python -m tandem_training prepare` first")
         with open(index, encoding="utf-8") as file:
             self.clips = [Clip(**json.loads(line)) for line in file]
+        if only:
+            self.clips = [clip for clip in self.clips if (clip.set != only[1:] if only.startswith("-") else clip.set == only)]
+            if not self.clips:
+                raise ManifestError(f"{index}: nothing is left of it for {name}/{only}; the last part names a set")
         if hours:
             order = self.clips[:]
             random.Random(f"{name}/subset").shuffle(order)
@@ -169,6 +177,11 @@ class Cache:
         self._pcm = numpy.memmap(folder / f"{name}.pcm", dtype=numpy.int16, mode="r")
         coded = folder / f"{name}.opus.pcm"
         self._coded = numpy.memmap(coded, dtype=numpy.int16, mode="r") if coded.exists() else None
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether there is a copy that went through Opus."""
+        return self._coded is not None
 
     def raw(self, clip: Clip) -> numpy.ndarray:
         """A clip's 16-bit samples, shape [samples]."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import yaml
 
 from .data import Cache
 from .evaluate import evaluate
+from .export import export_run
 from .model import parameter_counts
 from .plot import draw_series
 from .progress import progress
@@ -128,10 +130,31 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
     return records
 
 
+def add_costs(experiment: Experiment, records: list[dict], runs: Path, engine: str) -> None:
+    """Exports the first seed of every run and lets the engine (`tandem-evaluate cost`) measure all of them in one go."""
+    base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
+    first = {record["run"]: record for record in reversed(records)}
+    folders = {}
+    for run in experiment.runs:
+        if run["name"] in first:
+            seed = first[run["name"]]["seed"]
+            folder = runs / experiment.name / f"{run['name']}-{seed}"
+            recipe = parse_recipe(changed(base, run, seed, experiment.changes), experiment.base)
+            export_run(recipe, folder, folder / "model", "float32")
+            folders[str(folder / "model")] = first[run["name"]]
+    arguments = [argument for folder in folders for argument in ("--model", folder)]
+    said = subprocess.run([engine, "cost", "--format", "json", *arguments], check=True, capture_output=True, text=True).stdout
+    for line in said.splitlines():
+        cost = json.loads(line)
+        folders[cost.pop("model")]["cost"] = cost
+
+
 def table(experiment: Experiment, records: list[dict]) -> str:
     """A Markdown table: dev WER in percent of every path, pooled over the sets; the mean of the seeds, with the lowest and highest."""
     paths = sorted({path for record in records for path in record.get("dev", {})}, key=lambda path: (not path.startswith("exit"), path))
-    lines = [f"**{experiment.question}**", "", "| run | parameters | hours | " + " | ".join(paths) + " |", "| --- " * (3 + len(paths)) + "|"]
+    costs = ["Mflop a frame", "state, kB", "ms a chunk"] if any("cost" in record for record in records) else []
+    head = ["run", "parameters", "hours", *costs, *paths]
+    lines = [f"**{experiment.question}**", "", "| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     by_run: dict[str, list[dict]] = defaultdict(list)
     for record in records:
         by_run[record["run"]].append(record)
@@ -144,6 +167,10 @@ def table(experiment: Experiment, records: list[dict]) -> str:
             rates = [100 * record["dev"][path]["all"]["wer"] for record in done if path in record.get("dev", {})]
             mean = sum(rates) / len(rates) if rates else math.nan
             cells.append("" if not rates else f"{mean:.1f}" if len(rates) == 1 else f"{mean:.1f} ({min(rates):.1f}–{max(rates):.1f})")
+        if costs:
+            cost = done[0].get("cost")
+            measured = [f"{cost['operationsPerFrame'] / 1e6:.2f}", f"{cost['stateBytes'] / 1e3:.0f}", f"{cost['chunkMilliseconds']:.2f}"] if cost else ["", "", ""]
+            cells = measured + cells
         total = done[0]["parameters"]
         lines.append(f"| {run.get('label', run['name'])} | {(total['device'] + total['edge']) / 1e6:.2f} M | {done[0]['hours']:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

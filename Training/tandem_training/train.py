@@ -376,6 +376,9 @@ class Run:
         stages = [*recipe.earlier, recipe.stage_at(recipe.training.steps)]
         self.sources = {name: Cache(cache_folder, name) for stage in stages for name in stage.train}
         self.caches = list(self.sources.values())
+        for stage in stages:
+            if stage.augmentation.opusProbability > 0 and not all(self.sources[name].is_coded for name in stage.train):
+                raise FileNotFoundError(f"{cache_folder}: augmentation.opusProbability needs coded copies of {', '.join(stage.train)}; run `python -m tandem_training prepare` with --opus")
         first = [self.sources[name] for name in stages[0].train]  # vocabulary and statistics do not change half-way
         self.dev = Cache(cache_folder, recipe.dev)
         self.noise = Cache(cache_folder, recipe.noise) if recipe.noise else None

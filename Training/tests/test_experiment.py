@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from tandem_training.experiment import Experiment, changed, run_experiment, table, write_results
+from tandem_training.experiment import Experiment, add_costs, changed, run_experiment, table, write_results
 from tandem_training.recipe import RecipeError
 
 from .conftest import RECIPE
@@ -67,3 +67,19 @@ def test_errors_name_the_file(experiment, change, message):
     experiment.write_text(yaml.safe_dump(content))
     with pytest.raises(RecipeError, match=f"trial.yaml.*{message}"):
         Experiment.load(experiment)
+
+
+def test_the_engine_measures_what_a_run_costs(world, tmp_path, experiment):
+    loaded = Experiment.load(experiment)
+    records = run_experiment(loaded, world / "cache", tmp_path / "runs", only=["shallow"])
+    engine = tmp_path / "engine"  # says what tandem-evaluate would say
+    engine.write_text("""#!/bin/sh
+echo "$@" >"$0.arguments"
+test -f "$5/model.json" || exit 1
+echo "{\\"model\\": \\"$5\\", \\"operationsPerFrame\\": 2500000, \\"stateBytes\\": 7000, \\"chunkMilliseconds\\": 1.25}"
+""")
+    engine.chmod(0o755)
+    add_costs(loaded, records, tmp_path / "runs", str(engine))
+    assert (tmp_path / "engine.arguments").read_text().startswith("cost --format json --model ")
+    row = next(line for line in table(loaded, records).splitlines() if line.startswith("| shallow"))
+    assert "| 2.50 | 7 | 1.25 |" in row and [record for record in records if record["seed"] == 2][0].get("cost") is None

@@ -239,6 +239,25 @@ def test_hours_of_a_cache(world):
     assert [clip.path for clip in Cache(world / "cache", "train@0.001").clips] == [clip.path for clip in part.clips[: len(Cache(world / "cache", "train@0.001").clips)]]
 
 
+def test_a_cache_may_be_named_by_set(world):
+    whole = Cache(world / "cache", "train")
+    sets = {clip.set for clip in whole.clips}
+    for name in sets:
+        assert {clip.set for clip in Cache(world / "cache", f"train/{name}").clips} == {name}
+    name = sorted(sets)[0]
+    if len(sets) > 1:
+        assert {clip.set for clip in Cache(world / "cache", f"train/-{name}").clips} == sets - {name}
+    assert 0 < len(Cache(world / "cache", f"train/{name}@0.0005").clips) < len(whole.clips)
+    with pytest.raises(data.ManifestError, match="nothing is left of it for train/-?"):
+        Cache(world / "cache", "train/nobody")
+
+
+def test_opus_is_not_claimed_without_coded_copies(world, tmp_path):
+    (world / "cache" / "train.opus.pcm").unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError, match="--opus"):
+        Run(recipe_with(augmentation={"opusProbability": 0.5}), world / "cache", tmp_path / "run")
+
+
 def test_loader_processes_make_the_same_batches(world, tmp_path):
     run = Run(recipe_with(), world / "cache", tmp_path / "run")
     made = []
