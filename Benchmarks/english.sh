@@ -45,6 +45,9 @@ fi
 if [ "$split" = dev ]; then
   evaluate without-language-model --language-model none
   evaluate device-language-model --exit-language-model device --language-model device
+  # Which confidence tells best where to stop (experiment 2), and how well the probabilities are calibrated.
+  Benchmarks/record.sh "$results" exit-selection-dev .build/release/tandem-evaluate fit-confidence \
+    --manifest "$shared/speech/manifest.tsv" --split dev --format json --svg Benchmarks/results/exit-confidence.svg
   words=$(mktemp)
   trap 'rm -f "$words"' EXIT
   gzip -dc "$shared/text/cmudict.dict.gz" | cut -d ' ' -f 1 | grep "^[a-z'][a-z']*$" >"$words"

@@ -1,5 +1,5 @@
 """From Benchmarks/results/english.jsonl, which Benchmarks/english.sh writes, to tables and plots: the model card's figures,
-word errors and exit depth against noise (experiment 5), and what language models and the lexicon bring (experiment 6).
+exit selection (experiment 2), word errors and exit depth against noise (5), and what language models and the lexicon bring (6).
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ class Measurements:
     stops: dict[tuple[str, str], dict]
     comparisons: dict[tuple[str, str, str], dict]
     phrases: dict[str, list[dict]]
+    criteria: dict[str, dict]
+    calibration: dict[int, dict]
 
     @staticmethod
     def load(path: Path) -> "Measurements":
-        found = Measurements({}, {}, {}, {})
+        found = Measurements({}, {}, {}, {}, {}, {})
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             name, row = record["measurement"], record["result"]
@@ -46,6 +48,10 @@ class Measurements:
                 found.stops[name, row["set"]] = row
             elif "difference" in row:
                 found.comparisons[name, row["set"], row["path"]] = row
+            elif row.get("result") == "exit-selection":
+                found.criteria[row["criterion"]] = row
+            elif row.get("result") == "exit-calibration":
+                found.calibration[row["exit"]] = row
             elif "phrase" in row:
                 found.phrases.setdefault(name, []).append(row)
         if not found.rates:
@@ -139,8 +145,19 @@ def noise(found: Measurements, split: str = "dev") -> str:
     return table([*head, "stop at each exit / offloaded, %", "WER of what is answered, %"], rows)
 
 
+def selection(found: Measurements) -> str:
+    """Experiment 2: criteria by the mean word error rate over all average depths; and the probabilities' calibration."""
+    rows = [[row["criterion"], f"{100 * row['area']:.2f}"] for row in sorted(found.criteria.values(), key=lambda row: row["area"])]
+    text = table(["criterion", "word error rate over all average depths, %"], rows)
+    rows = [[str(exit), f"{row['right']} of {row['utterances']}", f"{100 * row['expectedCalibrationError']:.1f}"] for exit, row in sorted(found.calibration.items())]
+    return text + "\n\n" + table(["exit", "transcripts right", "expected calibration error, %"], rows)
+
+
 def draw(found: Measurements, out: Path, split: str = "dev") -> list[Path]:
-    """`experiment-noise` and `experiment-language-model`, each a Markdown table and an SVG."""
+    """`experiment-noise` and `experiment-language-model`, each a Markdown table and an SVG; `experiment-exit-selection` as a table.
+
+    The engine draws that one's plot (exit-confidence.svg).
+    """
     exits = [*found.exits(f"shipped-{split}"), "edge"]
     levels = noise_levels(found, split)
     names = ["clean" if level is None else f"{level:g} dB" for level, _ in levels]
@@ -169,6 +186,11 @@ def draw(found: Measurements, out: Path, split: str = "dev") -> list[Path]:
         [(f"{title}, word error rate on dev, %", sets, {label: [found.percent(f"{name}-{split}", set, path) for set in sets] for name, label in there})
          for title, path in (("last exit", exits[-2]), ("edge", "edge"))],
     )
+    if found.criteria:
+        path = out / "experiment-exit-selection.md"
+        question = "Which confidence tells best at which exit to stop? Each utterance was predicted by a fit on the others (plot: exit-confidence.svg)."
+        path.write_text(f"**{question}**\n\n{selection(found)}\n", encoding="utf-8")
+        written.append(path)
     return written
 
 
@@ -176,7 +198,7 @@ def fill_card(card: Path, found: Measurements) -> list[str]:
     """Puts the tables between `<!-- NAME -->` and `<!-- end -->` of a model card; returns the names that it filled."""
     makers = {
         "test": lambda: error_rates(found, "test"), "dev": lambda: error_rates(found, "dev"),
-        "phrases": lambda: wake_phrases(found, "test"), "searches": lambda: searches(found), "noise": lambda: noise(found),
+        "phrases": lambda: wake_phrases(found, "test"), "searches": lambda: searches(found), "selection": lambda: selection(found), "noise": lambda: noise(found),
     }
     filled = []
 

@@ -30,6 +30,9 @@ def results(tmp_path):
         for set in ("vctk", "fsdd", "pooled"):
             rates(f"noise-{level}-dev", set, 0.9, 0.8, 0.7)
             add(f"noise-{level}-dev", set=set, criterion="probability", answered=[1, 1, 8], averageDepth=4.0, deviceWordErrorRate=0.8, cascadeWordErrorRate=0.7)
+    for criterion, area in (("frameEntropy", 0.5), ("probability", 0.45)):
+        add("exit-selection-dev", result="exit-selection", criterion=criterion, area=area, points=[[2, 0.6], [4, 0.4]])
+    add("exit-selection-dev", result="exit-calibration", exit=1, expectedCalibrationError=0.021, right=6, utterances=10, bins=[])
     path = tmp_path / "english.jsonl"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -69,5 +72,6 @@ def test_a_card_is_filled_and_says_what_it_lacks(results, tmp_path):
 def test_plots(results, tmp_path):
     pytest.importorskip("matplotlib")
     written = draw(Measurements.load(results), tmp_path)
-    assert [path.name for path in written] == ["experiment-noise.md", "experiment-noise.svg", "experiment-language-model.md", "experiment-language-model.svg"]
+    assert [path.name for path in written] == ["experiment-noise.md", "experiment-noise.svg", "experiment-language-model.md", "experiment-language-model.svg", "experiment-exit-selection.md"]
+    assert written[4].read_text().index("probability") < written[4].read_text().index("frameEntropy") and "| 1 | 6 of 10 | 2.1 |" in written[4].read_text()
     assert "clean" in written[1].read_text() and "ships" in written[3].read_text()
