@@ -1,4 +1,4 @@
-"""python -m tandem_training librispeech|prepare|synthesise|train|evaluate|export|experiment|plot|tables|language-model|peer|summarise|golden"""
+"""python -m tandem_training librispeech|prepare|synthesise|train|evaluate|export|experiment|plot|tables|language-model|overlap|peer|summarise|golden"""
 
 from __future__ import annotations
 
@@ -85,6 +85,10 @@ def arguments() -> argparse.ArgumentParser:
 
     command = commands.add_parser("language-model", help="build the edge's and the device's language model into a model folder")
     language_command.add_arguments(command)
+
+    command = commands.add_parser("overlap", help="how much of dev and test stands in texts and training transcripts, as JSON lines")
+    command.add_argument("--manifest", type=Path, required=True)
+    command.add_argument("--text", type=Path, nargs="+", required=True, metavar="FILE")
 
     command = commands.add_parser("peer", help="Whisper tiny.en: paths on standard input, JSON lines with transcripts on standard output")
     command.add_argument("--threads", type=int, default=1)
@@ -212,6 +216,15 @@ def main() -> int:
                 print(json.dumps(record))
         elif options.command == "language-model":
             return language_command.run(options)
+        elif options.command == "overlap":
+            from .language.corpus import read_text
+            from .language.overlap import manifest_sentences, overlap
+            from .report import provenance
+
+            learnt = {"text": read_text(options.text).sentences, "train": [line.text for line in read_manifest(options.manifest) if line.split == "train"]}
+            for source, sentences in learnt.items():
+                for row in overlap(manifest_sentences(options.manifest), sentences):
+                    print(json.dumps({"result": "overlap", "with": source, **row, **provenance(None)}))
         elif options.command == "peer":
             from .peer import run
 

@@ -250,3 +250,11 @@ def test_grammar_is_seeded_and_clean():
 @pytest.mark.parametrize("value, spoken", [(0, "ZERO"), (15, "FIFTEEN"), (20, "TWENTY"), (42, "FORTY TWO"), (100, "ONE HUNDRED"), (305, "THREE HUNDRED AND FIVE"), (9999, "NINE THOUSAND NINE HUNDRED AND NINETY NINE")])
 def test_numbers(value, spoken):
     assert grammar.spoken_number(value) == spoken
+
+
+def test_overlap_counts_whole_sentences_and_runs():
+    from tandem_training.language.overlap import overlap
+
+    sentences = {("dev", "a"): {"ONE TWO THREE FOUR FIVE", "NINE EIGHT SEVEN SIX FIVE FOUR", "ONE TWO"}, ("test", "b"): {"ONE TWO"}}
+    rows = overlap(sentences, ["zero one two three four five six", "eight seven six five four", "one two"])
+    assert rows == [{"split": "dev", "set": "a", "sentences": 2, "found": 1, "runs": 3, "foundRuns": 2}]
