@@ -1,4 +1,4 @@
-"""python -m tandem_training librispeech|prepare|synthesise|train|evaluate|export|experiment|plot|tables|language-model|overlap|peer|summarise|golden"""
+"""python -m tandem_training librispeech|prepare|synthesise|teach|train|evaluate|export|experiment|plot|tables|language-model|overlap|peer|summarise|golden"""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--shards", type=int, default=400, help="shards of 50 utterances; about 400 make 20 h")
     command.add_argument("--worker", default="0/1", help="this process's part of the shards, as 0/2 and 1/2")
     command.add_argument("--teacher", action="store_true", help="drop what Whisper tiny.en misunderstands")
+    command.add_argument("--threads", type=int, default=1)
+
+    command = commands.add_parser("teach", help="what Whisper tiny.en's encoder makes of a cache, for recipes with training.teacher")
+    command.add_argument("--cache", type=Path, required=True)
+    command.add_argument("--name", action="append", required=True, help="a cache's name, repeatable")
     command.add_argument("--threads", type=int, default=1)
 
     command = commands.add_parser("train", help="train from a recipe, or go on from the run's checkpoint")
@@ -162,6 +167,13 @@ def main() -> int:
                 print(f"{subset}: {count} utterances")
         elif options.command == "synthesise":
             return synthesise_command(options)
+        elif options.command == "teach":
+            from .teacher import TeacherEncoder, teach
+
+            encoder = TeacherEncoder(options.threads)
+            for name in options.name:
+                frames = teach(Cache(options.cache, name), options.cache / f"{name}.teacher", options.cache / "teacher.json", encoder)
+                print(f"{name}: {frames} targets, {frames / 25 / 3600:.2f} h")
         elif options.command == "train":
             from .train import Run
 

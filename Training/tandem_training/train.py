@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from . import data
 from .audio import SAMPLE_RATE
-from .data import Batch, Cache
+from .data import Batch, Cache, base_name
 from .evaluate import evaluate
 from .features import frame_count, log_mel, running_mean
 from .lexicon import Lexicon
@@ -32,6 +32,7 @@ from .losses import ctc_losses, needed_frames, transducer_losses
 from .masked_prediction import RandomQuantiser, masked_prediction_loss
 from .model import Recogniser, parameter_counts, subsampled
 from .recipe import Recipe, Stage, TrainingSettings
+from .teacher import FRAME, SCALE, WIDTH, Targets
 from .vocabulary import Vocabulary
 
 
@@ -130,9 +131,10 @@ class Batches:
     def __init__(
         self, recipe: Recipe, stage: Stage, caches: list[Cache], noise: Cache | None, vocabulary: Vocabulary, tail: int,
         lexicon: Lexicon | None = None, rooms: numpy.ndarray | None = None, peers: Peers = Peers(),
+        teachers: dict[data.Clip, Targets] | None = None,
     ):
         self.recipe, self.stage, self.noise, self.vocabulary, self.tail = recipe, stage, noise, vocabulary, tail
-        self.lexicon, self.rooms, self.peers = lexicon, rooms, peers
+        self.lexicon, self.rooms, self.peers, self.teachers = lexicon, rooms, peers, teachers
         self.settings = recipe.model_settings(len(vocabulary)).features
         self.clips = [clip for cache in caches for clip in cache.clips]
         self.source = {clip: cache for cache in caches for clip in cache.clips}
@@ -162,6 +164,8 @@ class Batches:
             data.telephone_band(features.numpy(), augmentation, generator, math.log(self.settings.floor))
         frames = frame_count(torch.from_numpy(batch.sample_counts), self.settings)
         made = features, frames, torch.from_numpy(batch.targets), torch.from_numpy(batch.target_counts)
+        if self.teachers is not None:
+            made += self._taught(batch, int(subsampled(frames).max()))
         if self.lexicon is None:
             return made
         spelled = [self.lexicon.encode(item.text) or [] for item in items]
@@ -169,6 +173,21 @@ class Batches:
         for row, ids in enumerate(spelled):
             phones[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
         return *made, phones, torch.tensor([len(ids) for ids in spelled])
+
+    def _taught(self, batch: Batch, frames: int) -> tuple[Tensor, Tensor]:
+        """The teacher's outputs at every encoder frame, int8 [B, T, width], and where there are any, [B, T]."""
+        taught = numpy.zeros((len(batch.sources), frames, WIDTH), dtype=numpy.int8)
+        known = numpy.zeros((len(batch.sources), frames), dtype=bool)
+        middle = numpy.arange(frames) * FRAME + FRAME // 2
+        for row, sources in enumerate(batch.sources):
+            begin = 0
+            for source in sources:
+                inside = numpy.flatnonzero((middle >= begin) & (middle < begin + source.length))
+                places = source.start + ((middle[inside] - begin) * source.factor).astype(numpy.int64)
+                taught[row, inside] = self.teachers[source.clip].rows(source.clip, places)
+                known[row, inside] = True
+                begin += source.length
+        return torch.from_numpy(taught), torch.from_numpy(known)
 
     def samples(self, clip: data.Clip, coded: bool = False) -> numpy.ndarray:
         return self.source[clip].samples(clip, coded)
@@ -228,7 +247,9 @@ class Batches:
             yield made
 
 
-def make_optimizers(model: Recogniser, settings: TrainingSettings, phone_head: nn.Module | None = None) -> list[torch.optim.Optimizer]:
+def make_optimizers(
+    model: Recogniser, settings: TrainingSettings, phone_head: nn.Module | None = None, teacher_heads: nn.Module | None = None,
+) -> list[torch.optim.Optimizer]:
     """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the blocks and AdamW for the rest.
 
     Heads, embeddings, the subsampling's convolutions, biases and norms are AdamW's in either case. Muon's steps are
@@ -242,7 +263,10 @@ def make_optimizers(model: Recogniser, settings: TrainingSettings, phone_head: n
         else:
             (transducer if name.startswith("transducer.") else others).append(value)
     others += list(phone_head.parameters()) if phone_head else []
-    groups = [{"params": others, "factor": 1.0}, {"params": transducer, "factor": settings.transducerRate}]
+    groups = [
+        {"params": others, "factor": 1.0}, {"params": transducer, "factor": settings.transducerRate},
+        {"params": list(teacher_heads.parameters()) if teacher_heads else [], "factor": 1.0},  # last: it may join a run half-way
+    ]
     optimizers: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(
             [group for group in groups if group["params"]], lr=settings.learningRate, betas=(0.9, 0.99),
@@ -295,11 +319,13 @@ def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
 def batch_loss(
     model: Recogniser, recipe: Recipe, normalised: Tensor, frames: Tensor, targets: Tensor, target_counts: Tensor,
     generator: random.Random, phone_head: nn.Module | None = None, phones: tuple[Tensor, Tensor] | None = None,
+    teacher_heads: nn.ModuleDict | None = None, taught: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch per token, and its parts for the log.
 
     Sum of the exits' CTC losses, plus the second encoder's CTC and the transducer, plus a CTC over phones where
-    there is a head for them (`phones` are targets and counts). The transducer's lattice has
+    there is a head for them (`phones` are targets and counts), plus the squared distance to the teacher's outputs
+    (`taught`, standardised) at a block of the first pass and at the second encoder's end. The transducer's lattice has
     T·U cells of V probabilities each, so only as many utterances as fit `transducerCells` go through it, drawn
     anew at each step.
     """
@@ -353,6 +379,21 @@ def batch_loss(
         loss = spelled.sum() / phones[1].sum().clamp(min=1)
         total = total + settings.phones["weight"] * loss
         parts["phones"] = loss.item()
+    if teacher_heads is not None and taught is not None:
+        wanted, known = taught
+        outputs = {"first": output.blocks[settings.teacher["afterBlock"] - 1], "second": output.second[-1] if output.second else None}
+        for name, head in teacher_heads.items():
+            if outputs[name] is None:
+                continue
+            # The first pass hears a little later what it is asked for: it has no look-ahead beyond its chunk.
+            delay = settings.teacher["delayFrames"] if name == "first" else 0
+            frames = wanted.shape[1] - delay
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+                said = head(outputs[name][:, delay:])
+            distance = (said.float() - wanted[:, :frames].float() / SCALE).square().mean(-1)
+            loss = (distance * known[:, :frames]).sum() / known[:, :frames].sum().clamp(min=1)
+            total = total + settings.teacher[name] * loss
+            parts[f"teacher-{name}"] = loss.item()
     parts["total"] = total.item()
     return total, parts
 
@@ -410,6 +451,21 @@ class Run:
         self.phone_head = nn.Linear(dimension, self.lexicon.size).to(self.device) if self.lexicon else None
         if saved and self.phone_head:
             self.phone_head.load_state_dict(saved["phoneHead"])
+        self.teacher_heads = None
+        if recipe.training.teacher:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(recipe.seed + 1)  # heads that join later leave the random numbers of all else as they were
+                widths = {"first": dimension, "second": (recipe.model.get("secondEncoder") or {}).get("dimension")}
+                self.teacher_heads = nn.ModuleDict(
+                    {name: nn.Linear(width, WIDTH) for name, width in widths.items() if width and recipe.training.teacher[name] > 0}
+                ).to(self.device)
+            if saved and saved.get("teacherHeads"):
+                self.teacher_heads.load_state_dict(saved["teacherHeads"])
+            self.teachers = {
+                clip: targets for name in {name for stage in stages for name in stage.train}
+                for targets in [Targets(cache_folder / f"{base_name(name)}.teacher", Cache(cache_folder, base_name(name)).clips, WIDTH)]
+                for clip in self.sources[name].clips
+            } if self.stage_is_taught(recipe.training.steps) else None
         self.quantiser = None
         if recipe.training.objective == "masked-prediction":
             self.quantiser = RandomQuantiser(self.model.settings.features.melBins, dimension, recipe.seed).to(self.device)
@@ -418,7 +474,7 @@ class Run:
         if recipe.training.freezeEncoder:
             for name, value in self.model.named_parameters():
                 value.requires_grad_(not name.startswith(("subsampling.", "encoder.blocks.")))
-        self.optimizers = make_optimizers(self.model, recipe.training, self.phone_head or (self.quantiser and self.quantiser.head))
+        self.optimizers = make_optimizers(self.model, recipe.training, self.phone_head or (self.quantiser and self.quantiser.head), self.teacher_heads)
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         if saved:
             # Moments from the checkpoint, settings from the recipe, should it have been changed in between.
@@ -445,6 +501,11 @@ class Run:
             raise ValueError(f"{checkpoint}: holds no block of this recipe's shape")
         self.model.load_state_dict({**wanted, **taken})
 
+    def stage_is_taught(self, step: int) -> bool:
+        """Whether the teacher's outputs are asked for at a step."""
+        teacher = self.recipe.training.teacher
+        return teacher is not None and step >= teacher["fromStep"]
+
     def log(self, record: dict, text: str | None = None) -> None:
         if self.peers.rank != 0:
             return
@@ -466,6 +527,7 @@ class Run:
             {
                 "model": self.model.state_dict(), "optimizers": [optimizer.state_dict()["state"] for optimizer in self.optimizers],
                 "average": self.average, "phoneHead": self.phone_head.state_dict() if self.phone_head else None,
+                "teacherHeads": self.teacher_heads.state_dict() if self.teacher_heads else None,
                 "quantiser": self.quantiser.state_dict() if self.quantiser else None,
                 "step": self.step, "seconds": self.seconds, "position": (self.position.epoch, self.position.batch),
                 "random": torch.get_rng_state(),
@@ -496,7 +558,8 @@ class Run:
         alone = recipe.training.transducerAlone
         if alone and self.step >= alone["fromStep"] and self.model.encoder.exits[0].projection.weight.requires_grad:
             self.freeze_encoders(from_average=self.step == alone["fromStep"])
-        features, frames, targets, target_counts, *phones = (part.to(self.device) for part in batch)
+        features, frames, targets, target_counts, *others = (part.to(self.device) for part in batch)
+        taught, phones = (others[:2], others[2:]) if self.stage_is_taught(self.step) else (None, others)
         generator = random.Random(f"{recipe.seed}/step/{self.step}" + (f"/{self.peers.rank}" if self.peers.rank else ""))
         normalised = self.model.normalise(features)
         masked = normalised.cpu()
@@ -513,7 +576,7 @@ class Run:
         else:
             loss, parts = batch_loss(
                 self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator,
-                self.phone_head, tuple(phones) or None,
+                self.phone_head, tuple(phones) or None, self.teacher_heads, taught,
             )
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
@@ -538,6 +601,7 @@ class Run:
             stream = Batches(
                 self.recipe, stage, [self.sources[name] for name in stage.train], self.noise, self.vocabulary,
                 self.model.settings.features.tailSamples, self.lexicon, self.rooms, self.peers,
+                self.teachers if self.stage_is_taught(self.step) else None,
             )
             for position, in_epoch, batch in stream.start(self.position, last - self.step):
                 if self.step + 1 == stage.untilStep:
