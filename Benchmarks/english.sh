@@ -3,9 +3,9 @@
 # models and a lexicon, in noise, where utterances stop, and false accepts of the wake phrases. Replaces the split's lines in
 # Benchmarks/results/english.jsonl; `python -m tandem_training tables` makes tables and plots of them.
 #
-#   Benchmarks/english.sh dev|test [SHARED=../shared] [PYTHON]
+#   Benchmarks/english.sh dev|test [SHARED=../shared] [PYTHON [PEER_TRANSCRIPTS]]
 #
-# With PYTHON, one that has Training's `synthesis` extra, Whisper tiny.en stands beside ours.
+# With PYTHON, one that has Training's `synthesis` extra, Whisper tiny.en stands beside ours; PEER_TRANSCRIPTS keeps what it said.
 #
 # The test split is run once for each version that ships: every run of it is a line in Benchmarks/results/test-runs.jsonl.
 set -eu
@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 split=$1
 shared=${2:-../shared}
 python=${3:-}
+kept=${4:-}
 case $split in dev | test) ;; *) echo "english.sh: the split is dev or test, not $split" >&2; exit 64 ;; esac
 results=Benchmarks/results/english.jsonl
 evaluate() {
@@ -38,7 +39,8 @@ fi
 evaluate shipped --criterion probability --phrase ALEXA --phrase COMPUTER --phrase JARVIS --phrase "SMART MIRROR" --phrase SNOWBOY --phrase "VIEW GLASS"
 # Greedy on both, beside Whisper's greedy search where it can be asked.
 if [ -n "$python" ]; then
-  evaluate greedy --beam 1 --language-model none --peer whisper-tiny --peer-python "$python"
+  evaluate greedy --beam 1 --language-model none --peer whisper-tiny --peer-python "$python" \
+    ${kept:+--peer-transcripts "$kept"}
 else
   evaluate greedy --beam 1 --language-model none
 fi

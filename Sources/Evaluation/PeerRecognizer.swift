@@ -8,14 +8,21 @@ public struct PeerRecognizer: Sendable {
   /// Folder of `tandem_training`.
   public var package: String
   public var threads: Int
+  /// A file to keep its lines in: recordings that stand there are not asked about again. They hold transcripts, so it is only
+  /// written where one is named.
+  public var kept: String?
 
-  public init(python: String = ".venv/bin/python", package: String = "Training", threads: Int = 1) {
+  public init(
+    python: String = ".venv/bin/python", package: String = "Training", threads: Int = 1,
+    kept: String? = nil
+  ) {
     self.python = python
     self.package = package
     self.threads = threads
+    self.kept = kept
   }
 
-  private struct Answer: Decodable {
+  private struct Answer: Codable {
     var path: String
     var text: String?
     var error: String?
@@ -26,6 +33,48 @@ public struct PeerRecognizer: Sendable {
   /// - Throws: `PeerError`.
   public func transcribe(
     _ paths: [String], progress: (@Sendable (Int) -> Void)? = nil
+  ) throws(PeerError) -> [String] {
+    guard let kept else { return try ask(paths, progress: progress) }
+    var known = try Self.answers(kept)
+    // Whole paths, so that the file serves from any folder.
+    let paths = paths.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    let missing = paths.filter { known[$0] == nil }
+    if !missing.isEmpty {
+      for (path, text) in zip(missing, try ask(missing, progress: progress)) { known[path] = text }
+      do {
+        let lines = try known.sorted { $0.key < $1.key }.map {
+          try JSONEncoder().encode(Answer(path: $0.key, text: $0.value)) + Data("\n".utf8)
+        }
+        try lines.reduce(Data(), +).write(to: URL(fileURLWithPath: kept), options: .atomic)
+      } catch {
+        throw .failed(reason: "\(kept) cannot be written (\(error))")
+      }
+    }
+    return paths.map { known[$0] ?? "" }
+  }
+
+  /// What stands in a file of the peer's lines, by path; nothing where there is none.
+  private static func answers(_ file: String) throws(PeerError) -> [String: String] {
+    guard FileManager.default.fileExists(atPath: file) else { return [:] }
+    do {
+      var found: [String: String] = [:]
+      let lines = try Data(contentsOf: URL(fileURLWithPath: file)).split(separator: 0x0A)
+      for (number, line) in lines.enumerated() {
+        guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else {
+          throw PeerError.failed(reason: "\(file), line \(number + 1), is not one of its answers")
+        }
+        if let text = answer.text { found[answer.path] = text }
+      }
+      return found
+    } catch let error as PeerError {
+      throw error
+    } catch {
+      throw .failed(reason: "\(file) cannot be read (\(error))")
+    }
+  }
+
+  private func ask(
+    _ paths: [String], progress: (@Sendable (Int) -> Void)?
   ) throws(PeerError) -> [String] {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "tandem-peer-\(UUID().uuidString)")

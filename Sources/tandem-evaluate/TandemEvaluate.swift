@@ -134,6 +134,12 @@ struct WordErrorRateCommand: ParsableCommand {
   var peerPython = ".venv/bin/python"
 
   @Option(
+    help:
+      "Keep the peer's transcripts in this file, and ask only for what is not there yet: it is slow."
+  )
+  var peerTranscripts: String?
+
+  @Option(
     help: "Count how often this phrase comes out where it was, and was not, said; repeatable.")
   var phrase: [String] = []
 
@@ -186,7 +192,9 @@ struct WordErrorRateCommand: ParsableCommand {
       let result = try WordErrorRateEvaluation(
         manifest: manifest, paths: paths, limit: common.limit, chunks: chunks, splitLayer: layer,
         noise: noise.map { try NoiseMixing(path: $0, decibels: snr ?? 0) },
-        peer: peer.map { _ in PeerRecognizer(python: peerPython, threads: common.threads) },
+        peer: peer.map { _ in
+          PeerRecognizer(python: peerPython, threads: common.threads, kept: peerTranscripts)
+        },
         phrases: phrase.map { $0.uppercased() }, pools: try pools(),
         selection: try criterion.map {
           (try DeviceRecognizer.calibration(directory: common.model), $0)

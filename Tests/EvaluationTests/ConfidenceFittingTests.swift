@@ -184,5 +184,20 @@ import Testing
     #expect(throws: PeerError.self) {
       try python(#"echo '{"path": "B", "text": ""}'"#).transcribe(["A"])
     }
+    // Kept transcripts are not asked for again, wherever the caller stands.
+    let kept = folder.appendingPathComponent("kept.jsonl").path
+    var asked = try python(echo)
+    asked.kept = kept
+    #expect(try asked.transcribe(["/a/A", "/a/b/../B"]) == ["HEARD /a/A", "HEARD /a/B"])
+    var silent = try python("exit 3")
+    silent.kept = kept
+    #expect(try silent.transcribe(["/a/B"]) == ["HEARD /a/B"])
+    #expect(throws: PeerError.self) { try silent.transcribe(["/a/B", "/a/C"]) }
+    try Data("nonsense\n".utf8).write(to: URL(fileURLWithPath: kept))
+    #expect {
+      try asked.transcribe(["/a/A"])
+    } throws: {
+      "\($0)".contains("line 1")
+    }
   }
 }
