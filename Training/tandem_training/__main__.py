@@ -53,6 +53,7 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoint.pt, vocabulary.json, log.jsonl")
     command.add_argument("--steps", type=int, help="steps in all, instead of the recipe's")
     command.add_argument("--initialise", type=Path, metavar="CHECKPOINT", help="another run's checkpoint.pt to take subsampling and blocks from")
+    command.add_argument("--initialise-whole", type=Path, metavar="CHECKPOINT", help="another run's checkpoint.pt to go on from, with other data or more blocks: takes all that fits, and the vocabulary beside it")
     command.add_argument("--minutes", type=float, help="stop (with a checkpoint) after so many minutes")
 
     command = commands.add_parser("evaluate", help="greedy word error rates of every exit and of the transducer")
@@ -178,7 +179,8 @@ def main() -> int:
             from .train import Run
 
             recipe = load_recipe(options.recipe)
-            Run(recipe, options.cache, options.run, options.initialise).train(options.steps or recipe.training.steps, options.minutes)
+            initialise = options.initialise_whole or options.initialise
+            Run(recipe, options.cache, options.run, initialise, options.initialise_whole is not None).train(options.steps or recipe.training.steps, options.minutes)
         elif options.command == "evaluate":
             from .evaluate import evaluate
             from .export import load_model

@@ -401,10 +401,11 @@ def batch_loss(
 class Run:
     """One training run in a folder: checkpoint.pt, vocabulary.json, log.jsonl.
 
-    `initialise` is another run's checkpoint: subsampling, blocks and feature statistics start from its averaged weights.
+    `initialise` is another run's checkpoint: subsampling, blocks and feature statistics start from its averaged weights. With `whole`
+    everything that fits does, heads and second pass too, from the weights as they were trained; blocks that the other run had not begin close to the identity.
     """
 
-    def __init__(self, recipe: Recipe, cache_folder: Path, folder: Path, initialise: Path | None = None):
+    def __init__(self, recipe: Recipe, cache_folder: Path, folder: Path, initialise: Path | None = None, whole: bool = False):
         self.recipe, self.folder = recipe, folder
         self.peers = Peers.join()
         folder.mkdir(parents=True, exist_ok=True)
@@ -430,7 +431,9 @@ class Run:
                 raise FileNotFoundError(f"{rooms} is not there; run `python -m tandem_training prepare` with --rooms first")
             self.rooms = numpy.load(rooms, mmap_mode="r")
         vocabulary_file = folder / "vocabulary.json"
-        if not vocabulary_file.exists() and self.peers.rank == 0:
+        if not vocabulary_file.exists() and self.peers.rank == 0 and whole and initialise:
+            Vocabulary.load(initialise.parent / vocabulary_file.name).save(vocabulary_file)  # its heads mean these tokens
+        elif not vocabulary_file.exists() and self.peers.rank == 0:
             build_vocabulary(recipe, first).save(vocabulary_file)
         self.peers.any(False)  # nobody reads the vocabulary before it is written
         self.vocabulary = Vocabulary.load(vocabulary_file)
@@ -444,7 +447,7 @@ class Run:
         else:
             measure_statistics(self.model, first, recipe.seed)
             if initialise:
-                self._initialise(initialise)
+                self._initialise(initialise, whole)
         self.model.to(self.device)
         self.lexicon = Lexicon.load(cache_folder / "lexicon.json") if recipe.training.phones else None
         dimension = recipe.model["encoder"]["dimension"]
@@ -489,14 +492,22 @@ class Run:
         self.learnt = [value for optimizer in self.optimizers for group in optimizer.param_groups for value in group["params"]]
         self.infeasible = count_infeasible(self.caches, self.vocabulary, self.model.settings.features)
 
-    def _initialise(self, checkpoint: Path) -> None:
+    def _initialise(self, checkpoint: Path, whole: bool) -> None:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        weights = {**saved["model"], **saved["average"]}
+        # The average is the better model to build other heads on; training itself goes on better from where it stood.
+        weights = saved["model"] if whole else {**saved["model"], **saved["average"]}
         wanted = self.model.state_dict()
+        kept = ("",) if whole else ("subsampling.", "encoder.blocks.", "features.")
         taken = {
-            name: value for name, value in weights.items()
-            if name.startswith(("subsampling.", "encoder.blocks.", "features.")) and name in wanted and wanted[name].shape == value.shape
+            name: value for name, value in weights.items() if name.startswith(kept) and name in wanted and wanted[name].shape == value.shape
         }
+        if whole and self.model.settings.secondEncoder is not None:
+            # A block ends in a norm, which would undo the one before it: a new block starts with its predecessor's.
+            for number in range(1, len(self.model.settings.secondEncoder["blocks"])):
+                for kind in ("weight", "bias"):
+                    name, before = (f"secondEncoder.blocks.{place}.normalization.{kind}" for place in (number, number - 1))
+                    if name not in weights and before in taken:
+                        taken[name] = taken[before]
         if not any(name.startswith("encoder.blocks.") for name in taken):
             raise ValueError(f"{checkpoint}: holds no block of this recipe's shape")
         self.model.load_state_dict({**wanted, **taken})

@@ -239,6 +239,24 @@ def test_hours_of_a_cache(world):
     assert [clip.path for clip in Cache(world / "cache", "train@0.001").clips] == [clip.path for clip in part.clips[: len(Cache(world / "cache", "train@0.001").clips)]]
 
 
+def test_a_whole_model_goes_on_with_more_blocks(world, tmp_path):
+    """Taken whole, a model says what it said; with another second-pass block it says nearly the same."""
+    first = Run(recipe_with(), world / "cache", tmp_path / "first")
+    first.train(3)
+    same = Run(recipe_with({"steps": 4}), world / "cache", tmp_path / "same", tmp_path / "first" / "checkpoint.pt", whole=True)
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, same.model.state_dict()[name]), name
+    content = copy.deepcopy(RECIPE)
+    for key in ("growth", "transducerAlone"):
+        del content["training"][key]
+    content["model"]["secondEncoder"]["blocks"] *= 2
+    deeper = Run(parse_recipe(content, Path("test.yaml")), world / "cache", tmp_path / "deeper", tmp_path / "first" / "checkpoint.pt", whole=True)
+    features, frames = torch.randn(2, 60, first.model.settings.features.melBins), torch.tensor([60, 44])
+    with torch.no_grad():
+        outputs = [run.model.eval()(features, frames).second[-1] for run in (first, deeper)]
+    assert torch.nn.functional.cosine_similarity(*outputs, dim=-1).min() > 0.9
+
+
 def test_a_cache_may_be_named_by_set(world):
     whole = Cache(world / "cache", "train")
     sets = {clip.set for clip in whole.clips}
