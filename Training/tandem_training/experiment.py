@@ -2,7 +2,7 @@
 
 A file in recipes/experiments names a `question`, a `base` recipe, `seeds`, `changes` common to all and `runs`. A run has a `name`, and may have `changes`
 (dotted keys of the recipe to new values), `depth` (only so many blocks, one exit at their end, no second pass) and `from` (an
-earlier run whose subsampling and blocks it starts with). Runs that are done are not done again.
+earlier run whose subsampling and blocks it starts with; all of it, heads and second pass too, with `whole: true`). Runs that are done are not done again.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Experiment:
             raise RecipeError(f"{path}: an experiment has the keys {', '.join(sorted(needed))}, and may have {', '.join(sorted(known - needed))}")
         names = [run.get("name") for run in content["runs"]]
         for number, run in enumerate(content["runs"]):
-            unknown = set(run) - {"name", "changes", "depth", "from", "label", "x"}
+            unknown = set(run) - {"name", "changes", "depth", "from", "whole", "label", "x"}
             if unknown or not run.get("name") or names.count(run["name"]) > 1:
-                raise RecipeError(f"{path}: run {number + 1} needs a name of its own and may have changes, depth, from, label and x; not {sorted(unknown)}")
+                raise RecipeError(f"{path}: run {number + 1} needs a name of its own and may have changes, depth, from, whole, label and x; not {sorted(unknown)}")
             if "from" in run and run["from"] not in names[:number]:
                 raise RecipeError(f"{path}: run {run['name']} starts from {run['from']!r}, which is no earlier run")
         return Experiment(
@@ -117,7 +117,7 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
         if not done.exists():
             recipe = parse_recipe(changed(base, run, seed, experiment.changes), experiment.base)
             initialise = runs / experiment.name / f"{run['from']}-{seed}" / "checkpoint.pt" if "from" in run else None
-            trained = Run(recipe, cache, folder, initialise)
+            trained = Run(recipe, cache, folder, initialise, bool(run.get("whole")))
             if trained.step < recipe.training.steps:
                 trained.train(recipe.training.steps)
             if trained.step < recipe.training.steps:

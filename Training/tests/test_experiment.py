@@ -24,7 +24,7 @@ def experiment(world, tmp_path):
         "runs": [
             {"name": "whole", "label": "all of it"},
             {"name": "shallow", "depth": 1},
-            {"name": "grown", "from": "whole", "changes": {"training.freezeEncoder": True, "augmentation.noiseProbability": 1.0}},
+            {"name": "grown", "from": "whole", "whole": True, "changes": {"training.freezeEncoder": True, "augmentation.noiseProbability": 1.0}},
         ],
     }
     (tmp_path / "trial.yaml").write_text(yaml.safe_dump(content))
