@@ -27,6 +27,8 @@ struct SimulatedDevice {
   var attempt: (until: Double, succeeds: Bool)?
   /// Since when the connection stands, for crashes that happened since.
   var connectedSince = 0.0
+  /// When the connection is given up because a question for a sign of life was not answered; nil: it is not.
+  var silentAt: Double?
   /// As the device measures it; nil before it has.
   var measuredSpeed: Double?
   var arrivals: SeededGenerator
@@ -86,6 +88,13 @@ struct SimulatedDevice {
       // A connection that worked and broke waits for nothing: no jitter is drawn.
       linkState.failed(at: crash.lowerBound, jitter: 0)
       pending.append((crash.lowerBound, .disconnected))
+    }
+    if let silent = silentAt, silent <= time {
+      silentAt = nil
+      if linkState.phase == .connected, connectedSince < silent {
+        linkState.failed(at: silent, jitter: 0)
+        pending.append((silent, .disconnected))
+      }
     }
     guard !pending.isEmpty else { return }
     if pending.count > 1 {
