@@ -245,16 +245,18 @@ struct CommandTests {
     let link = try TestEdge.link(port: port, connectTimeout: .seconds(2))
     let samples = Sound.bursts(seconds: 1)
     // Every word is wrong on the device and right at the edge: whoever is not silent is asked.
-    let calibration = Calibration(
-      entries: (1...2).map {
-        CalibrationEntry(
-          exit: $0, afterBlock: $0, criterion: .sentencePosterior, threshold: nil,
-          errorRate: .init(steps: [.init(limit: 0, errorRate: 1)]),
-          nextExitErrorRate: .init(steps: [.init(limit: 0, errorRate: 1)]),
-          edgeErrorRate: .init(steps: [.init(limit: 0, errorRate: 0)]))
-      })
+    func calibration(_ wrong: Double) -> Calibration {
+      Calibration(
+        entries: (1...2).map {
+          CalibrationEntry(
+            exit: $0, afterBlock: $0, criterion: .sentencePosterior, threshold: nil,
+            errorRate: .init(steps: [.init(limit: 0, errorRate: wrong)]),
+            nextExitErrorRate: .init(steps: [.init(limit: 0, errorRate: wrong)]),
+            edgeErrorRate: .init(steps: [.init(limit: 0, errorRate: 0)]))
+        })
+    }
     func device(
-      _ policy: String = "model-based",
+      _ policy: String = "model-based", wrong: Double = 1,
       _ change: (inout DeviceRecognizer.Configuration) -> Void = { _ in }
     ) throws -> DeviceRecognizer {
       var configuration = DeviceRecognizer.Configuration()
@@ -262,7 +264,7 @@ struct CommandTests {
       configuration.speculation.mode = .off
       change(&configuration)
       return try DeviceRecognizer(
-        model: TestEdge.model(), policyName: policy, calibration: calibration, link: link,
+        model: TestEdge.model(), policyName: policy, calibration: calibration(wrong), link: link,
         configuration: configuration, log: LogCapture().logger)
     }
 
@@ -280,7 +282,7 @@ struct CommandTests {
     await second.cancel()
     // What it cost is counted, even where nothing else is sent.
     let heard = link.time - (try #require(link.edgeEstimate.age))
-    let local = await try device { $0.deadline = 0.000_001 }.begin()
+    let local = await try device(wrong: 0).begin()
     try await local.append(samples)
     try await TestEdge.eventually("it is answered") {
       link.time - (link.edgeEstimate.age ?? .infinity) > heard + 1e-3

@@ -59,6 +59,17 @@ public actor EdgeLink {
     estimates.withLock { $0.link.estimate(at: time) }
   }
 
+  /// What is known of the link in the middle of a stream: with what it has shown so far.
+  nonisolated func linkEstimate(during progress: OffloadProgress?) -> LinkEstimate {
+    guard let progress else { return linkEstimate }
+    let now = time
+    let shown = progress.shown(at: now)
+    return estimates.withLock {
+      $0.link.estimate(
+        at: now, transfer: shown.transfer, stall: shown.stall, roundTrip: shown.roundTrip)
+    }
+  }
+
   public nonisolated var edgeEstimate: EdgeEstimate {
     estimates.withLock { $0.edge.estimate(at: time) }
   }
@@ -345,7 +356,8 @@ public actor EdgeLink {
       if let transfer = shown.transfer {
         // The packets leave at once, before Accepted has come back.
         estimates.link.observeTransfer(
-          bytes: transfer.bytes, seconds: max(transfer.seconds - shown.roundTrip, 1e-4), at: now)
+          bytes: transfer.bytes, seconds: max(transfer.seconds, 1e-4), roundTrip: shown.roundTrip,
+          at: now)
       }
       // A connection that broke says nothing of the bandwidth that it had.
       if let stall = shown.stall, !isLost {

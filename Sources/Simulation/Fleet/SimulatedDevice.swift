@@ -8,7 +8,7 @@ struct SimulatedDevice {
     case disconnected
     case probed
     case accepted(roundTrip: Double, wait: Double)
-    case acknowledged(bytes: Int, seconds: Double)
+    case acknowledged(bytes: Int, seconds: Double, roundTrip: Double)
     case stalled(bytes: Int, seconds: Double)
   }
 
@@ -123,8 +123,9 @@ struct SimulatedDevice {
     case .accepted(let roundTrip, let wait):
       linkEstimator.observeRoundTrip(seconds: roundTrip, at: time)
       edgeEstimator.observe(wait: wait, at: time)
-    case .acknowledged(let bytes, let seconds):
-      linkEstimator.observeTransfer(bytes: bytes, seconds: seconds, at: time)
+    case .acknowledged(let bytes, let seconds, let roundTrip):
+      linkEstimator.observeTransfer(
+        bytes: bytes, seconds: seconds, roundTrip: roundTrip, at: time)
     case .stalled(let bytes, let seconds):
       linkEstimator.observeStall(bytes: bytes, seconds: seconds, at: time)
     }
