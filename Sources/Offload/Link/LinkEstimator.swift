@@ -2,7 +2,8 @@
 /// that does not go backwards.
 ///
 /// Keeps the latest observations; each weighs half as much after every `halfLife`, and percentiles are
-/// taken over the weights. An observation is forgotten after `memory` seconds: then the estimate says that
+/// taken over the weights: the newest says most, and what was long ago speaks up only where nothing is
+/// newer. An observation is forgotten after `memory` seconds: then the estimate says that
 /// it does not know, rather than something stale. After an outage, what was seen before it counts a
 /// quarter: the network may be another one.
 ///

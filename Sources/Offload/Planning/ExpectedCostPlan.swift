@@ -8,9 +8,9 @@
 /// - Offloading costs time, energy, bytes and server time, with the edge's errors if it is back by the
 ///   deadline and the device's own if it is not (the hedge).
 /// - Going on costs the next blocks, then the cheapest of what can be done there: stop, offload, or go on to
-///   an exit beyond. The next exit is sure or unsure with the share that the calibration counted, so that what
-///   one learns on the way has its worth; beyond it, expectations stand in for distributions (open-loop
-///   feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1).
+///   an exit beyond, by dynamic programming over classes of confidence (`ExitValues`). Where the calibration holds
+///   no classes, the next exit is sure or unsure with the share that was counted, and beyond it expectations stand
+///   in for distributions (open-loop feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1).
 struct ExpectedCostPlan: Sendable {
   /// What a policy charges on top, in cost units.
   struct Prices {
