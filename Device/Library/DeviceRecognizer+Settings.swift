@@ -26,6 +26,7 @@ extension DeviceRecognizer {
     configuration.speechAboveNoiseDecibels = settings.speechAboveNoiseDecibels
     configuration.deviceClass = settings.deviceClass
     configuration.hedge = settings.hedge
+    configuration.probes = settings.probes
     configuration.speculation = settings.speculation
     configuration.costs = try settings.costModel()
     configuration.exitConfidence = try ExitConfidence.load(directory: settings.model)

@@ -43,6 +43,8 @@ public final class DeviceRecognizer: Sendable {
     public var speechAboveNoiseDecibels = 9.0
     /// When features leave while the user still speaks.
     public var speculation = SpeculationSettings()
+    /// Whether the edge is asked for a sign of life when a user begins to speak, where `SignOfLife` wants it.
+    public var probes = true
     /// Whether the device answers itself when the edge does not. Without it such an utterance has none.
     public var hedge = true
     public var deviceClass = DeviceClass.laptop
@@ -162,6 +164,11 @@ public final class DeviceRecognizer: Sendable {
           codec: $0.index, bytesPerFrame: Double($0.bytesPerFrame(dimension: model.dimension)))
       },
       packetDurations: [configuration.packetDuration])
+  }
+
+  /// Whether the edge is asked for a sign of life when an utterance begins.
+  var probes: Bool {
+    configuration.probes && SignOfLife.isWanted(policy: policy.name, costs: costs)
   }
 
   /// Ends the connection to the edge, if there is one.

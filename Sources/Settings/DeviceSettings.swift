@@ -16,6 +16,8 @@ public struct DeviceSettings: Sendable {
   public var connectSeconds: Double
   /// Seconds after which what the edge said of its wait counts half.
   public var waitHalfLifeSeconds: Double
+  /// Whether the edge is asked for a sign of life when a user begins to speak.
+  public var probes: Bool
   public var certificates: CertificateSettings
   /// A name in `PolicyRegistry`.
   public var policy: String
@@ -79,6 +81,7 @@ public struct DeviceSettings: Sendable {
     edgeServerName = resolved.optional("edge.serverName")
     connectSeconds = resolved.number("edge.connectSeconds")
     waitHalfLifeSeconds = resolved.number("edge.waitHalfLifeSeconds")
+    probes = resolved.boolean("edge.probes")
     certificates = CertificateSettings(resolved)
     policy = resolved.string("policy")
     criterion =

@@ -35,6 +35,11 @@ extension DeviceSettings {
         "Seconds after which what the edge said of its wait counts half, against the mean of what it said lately. "
           + "Longer than the pause between two utterances makes sense only if its load changes slowly."
       ),
+      SettingKey(
+        "edge.probes", .boolean, default: .boolean(true),
+        "Whether the edge is asked, in some 300 bytes, for a sign of life and its wait when a user begins to speak. "
+          + "Only over a radio that makes that cheap (wifi), and never under the policies always-local and budget."
+      ),
     ] + CertificateSettings.keys + [
       SettingKey(
         "policy", .choice(PolicyRegistry.names), default: .string(ConfidencePolicy.name),

@@ -237,6 +237,102 @@ struct CommandTests {
     await device.close()
   }
 
+  @Test("When a user begins to speak the device learns whether the edge is there, and counts it")
+  func signOfLife() async throws {
+    let edge = try serve(port: 0)
+    let port = try await ready(edge)
+    defer { kill(edge.process.processIdentifier, SIGKILL) }
+    let link = try TestEdge.link(port: port, connectTimeout: .seconds(2))
+    let samples = Sound.bursts(seconds: 1)
+    // Every word is wrong on the device and right at the edge: whoever is not silent is asked.
+    func calibration(_ wrong: Double) -> Calibration {
+      Calibration(
+        entries: (1...2).map {
+          CalibrationEntry(
+            exit: $0, afterBlock: $0, criterion: .sentencePosterior, threshold: nil,
+            errorRate: .init(steps: [.init(limit: 0, errorRate: wrong)]),
+            nextExitErrorRate: .init(steps: [.init(limit: 0, errorRate: wrong)]),
+            edgeErrorRate: .init(steps: [.init(limit: 0, errorRate: 0)]))
+        })
+    }
+    func device(
+      _ policy: String = "model-based", wrong: Double = 1,
+      _ change: (inout DeviceRecognizer.Configuration) -> Void = { _ in }
+    ) throws -> DeviceRecognizer {
+      var configuration = DeviceRecognizer.Configuration()
+      configuration.deadline = 60
+      configuration.speculation.mode = .off
+      change(&configuration)
+      return try DeviceRecognizer(
+        model: TestEdge.model(), policyName: policy, calibration: calibration(wrong), link: link,
+        configuration: configuration, log: LogCapture().logger)
+    }
+
+    // The first utterance makes the connection, and asks as soon as it stands.
+    let first = await try device().begin()
+    #expect(await first.probe != nil)
+    // Another one that begins meanwhile does not ask again.
+    let second = await try device().begin()
+    #expect(await second.probe == nil)
+    try await TestEdge.eventually("the edge has told its wait") { link.edgeEstimate.age != nil }
+    #expect(link.linkEstimate.connectivity == .connected)
+    try await first.append(samples)
+    let recognition = try await first.finish()
+    #expect(recognition.origin == .edge, "\(recognition.reason)")
+    await second.cancel()
+    // What it cost is counted, even where nothing else is sent.
+    let heard = link.time - (try #require(link.edgeEstimate.age))
+    let local = await try device(wrong: 0).begin()
+    try await local.append(samples)
+    try await TestEdge.eventually("it is answered") {
+      link.time - (link.edgeEstimate.age ?? .infinity) > heard + 1e-3
+    }
+    let asked = try await local.finish()
+    #expect(asked.failure == nil, "\(asked.reason)")
+    #expect((20...2_000).contains(asked.bytesSent), "\(asked.bytesSent)")
+    #expect((20...2_000).contains(asked.bytesReceived), "\(asked.bytesReceived)")
+    #expect(asked.transferSeconds > 0)
+    #expect(asked.actualCost.bytes >= Double(asked.bytesSent + asked.bytesReceived))
+
+    // Who must not ask, or was told not to, does not.
+    for quiet in [
+      try device("always-local"), try device("budget"), try device { $0.probes = false },
+      try device { $0.deviceClass = .phone },
+    ] {
+      let utterance = await quiet.begin()
+      #expect(await utterance.probe == nil, "\(quiet.policy.name)")
+      await utterance.cancel()
+    }
+
+    kill(edge.process.processIdentifier, SIGSTOP)
+    let before = try #require(link.edgeEstimate.age)
+    let third = await try device().begin()
+    #expect(await third.probe != nil)
+    try await TestEdge.eventually("silence is known of", within: .seconds(10)) {
+      (link.linkEstimate.silence ?? 0) > 0.9 || link.linkEstimate.connectivity == .disconnected
+    }
+    try await third.append(samples)
+    let alone = try await third.finish()
+    // Known before the end: no deadline was waited for.
+    #expect(alone.failure == nil, "\(alone.reason)")
+    #expect(alone.decisions.last?.action.isOffload == false)
+    try await TestEdge.eventually("the connection is given up") {
+      link.linkEstimate.connectivity == .disconnected
+    }
+    #expect(try #require(link.edgeEstimate.age) > before)
+
+    // Its end is not waited for when the device is closed, and an edge that wakes up is found again.
+    kill(edge.process.processIdentifier, SIGCONT)
+    try await TestEdge.eventually("the edge is found again", within: .seconds(60)) {
+      let utterance = await try device().begin()
+      defer { Task { await utterance.cancel() } }
+      try await Task.sleep(for: .milliseconds(100))
+      return link.linkEstimate.connectivity == .connected
+        && (link.edgeEstimate.age ?? .infinity) < 1
+    }
+    await link.close()
+  }
+
   @Test("What a frozen edge never acknowledged teaches the link that nothing gets through")
   func stall() async throws {
     let edge = try serve(port: 0)

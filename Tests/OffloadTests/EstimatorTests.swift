@@ -88,12 +88,39 @@ import Testing
     #expect(try #require(estimate.bandwidth).median == 1e5)
   }
 
+  /// A round trip that was measured a moment ago may have been longer than the one in this transfer.
+  @Test func aPacketThatCameBackSoonIsNoFastLink() throws {
+    var estimator = LinkEstimator()
+    estimator.observeTransfer(bytes: 1_250, seconds: 0.1, roundTrip: 0.12, at: 0)
+    #expect(try #require(estimator.estimate(at: 0).bandwidth).median == 1_250 * 8 / (0.2 * 0.1))
+    estimator.observeTransfer(bytes: 12_500, seconds: 1.1, roundTrip: 0.1, at: 1)
+    #expect(try abs(#require(estimator.estimate(at: 1).bandwidth).median - 1e5) < 1)
+  }
+
+  /// What a stream that is under way has shown counts, and is not kept: its end will tell it.
+  @Test func aStreamUnderWayShowsTheLink() throws {
+    var estimator = LinkEstimator()
+    estimator.observeTransfer(bytes: 125_000, seconds: 1, at: 0)
+    let during = estimator.estimate(
+      at: 60, transfer: .init(bytes: 12_500, seconds: 1.1), stall: nil, roundTrip: 0.1)
+    #expect(try abs(#require(during.bandwidth).median - 1e5) < 1)
+    let short = TransferMeter.Period(bytes: 0, seconds: 0.9)
+    #expect(
+      estimator.estimate(at: 60, transfer: nil, stall: short, roundTrip: 0)
+        == estimator.estimate(at: 60))
+    let long = TransferMeter.Period(bytes: 0, seconds: 1.1)
+    let stalled = estimator.estimate(at: 60, transfer: nil, stall: long, roundTrip: 0)
+    #expect(try #require(stalled.bandwidth).median == 0)
+    #expect(try #require(stalled.silence) > 0.3)
+    #expect(try #require(estimator.estimate(at: 60).bandwidth).median == 1e6)
+  }
+
   @Test func whatIsTooOldIsForgotten() {
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: 0)
     estimator.observeRoundTrip(seconds: 0.1, at: 0)
-    #expect(estimator.estimate(at: 599).isKnown)
-    let later = estimator.estimate(at: 601)
+    #expect(estimator.estimate(at: 1_799).isKnown)
+    let later = estimator.estimate(at: 1_801)
     #expect(!later.isKnown)
     #expect(later.sampleCount == 0)
     #expect(later.connectivity == .connected)

@@ -22,6 +22,7 @@ public actor EdgeLink {
   private var state = LinkState()
   private var connection: Connection?
   private var attempt: Task<Connection, any Error>?
+  private var probing: Task<Void, Never>?
   private var lastFailure = "no attempt yet"
   /// Of the connections that have ended: an utterance whose connection broke has shipped its bytes.
   private var endedTraffic = (sent: 0, received: 0)
@@ -58,6 +59,17 @@ public actor EdgeLink {
     estimates.withLock { $0.link.estimate(at: time) }
   }
 
+  /// What is known of the link in the middle of a stream: with what it has shown so far.
+  nonisolated func linkEstimate(during progress: OffloadProgress?) -> LinkEstimate {
+    guard let progress else { return linkEstimate }
+    let now = time
+    let shown = progress.shown(at: now)
+    return estimates.withLock {
+      $0.link.estimate(
+        at: now, transfer: shown.transfer, stall: shown.stall, roundTrip: shown.roundTrip)
+    }
+  }
+
   public nonisolated var edgeEstimate: EdgeEstimate {
     estimates.withLock { $0.edge.estimate(at: time) }
   }
@@ -82,20 +94,59 @@ public actor EdgeLink {
   /// - Throws: `OffloadFailure`.
   public func describe() async throws -> Tandem_V1_Description {
     let connection = try await connected()
-    let began = time
     do {
-      let description = try await Tandem_V1_Tandem.Client(wrapping: connection.client).describe(
-        .with { $0.protocolVersion = ProtocolLimits.version })
-      let now = time
-      estimates.withLock {
-        $0.link.observeRoundTrip(seconds: now - began, at: now)
-        _ = $0.edge.observe(
-          wait: Double(description.expectedWaitMilliseconds) / 1_000, price: description.price,
-          at: now)
-      }
-      return description
+      return try await describe(over: connection)
     } catch {
       throw failure(error, connection)
+    }
+  }
+
+  private func describe(
+    over connection: Connection, options: CallOptions = .defaults
+  ) async throws -> Tandem_V1_Description {
+    let began = time
+    let description = try await Tandem_V1_Tandem.Client(wrapping: connection.client).describe(
+      .with { $0.protocolVersion = ProtocolLimits.version }, options: options)
+    let now = time
+    estimates.withLock {
+      $0.link.observeRoundTrip(seconds: now - began, at: now)
+      _ = $0.edge.observe(
+        wait: Double(description.expectedWaitMilliseconds) / 1_000, price: description.price,
+        at: now)
+    }
+    return description
+  }
+
+  /// A user begins to speak: asks the edge for a sign of life and its wait, as soon as there is a connection. Returns at
+  /// once and never throws: the estimates know of the answer, and of its absence.
+  ///
+  /// - Returns: nil if such a question is out already, or the link is closed.
+  func probe() -> EdgeProbe? {
+    guard probing == nil, state.phase != .closed else { return nil }
+    let probe = EdgeProbe()
+    probing = Task {
+      await ask(probe)
+      probing = nil
+    }
+    return probe
+  }
+
+  private func ask(_ probe: EdgeProbe) async {
+    guard let connection = try? await connected(), probe.begin() else { return }
+    defer { probe.end() }
+    let wire = connection.transport.traffic
+    let heard = wire.bytesReceived
+    let now = time
+    estimates.withLock { $0.link.observeProbe(at: now) }
+    var options = CallOptions.defaults
+    options.timeout = connectTimeout
+    do {
+      _ = try await describe(over: connection, options: options)
+    } catch {
+      guard !Task.isCancelled, wire.bytesReceived == heard else { return }
+      // Gone without a word, as `OffloadProgress.wasSilent` has it: the next utterance makes a new connection.
+      connection.client.beginGracefulShutdown()
+      ended(connection.transport)
     }
   }
 
@@ -305,7 +356,8 @@ public actor EdgeLink {
       if let transfer = shown.transfer {
         // The packets leave at once, before Accepted has come back.
         estimates.link.observeTransfer(
-          bytes: transfer.bytes, seconds: max(transfer.seconds - shown.roundTrip, 1e-4), at: now)
+          bytes: transfer.bytes, seconds: max(transfer.seconds, 1e-4), roundTrip: shown.roundTrip,
+          at: now)
       }
       // A connection that broke says nothing of the bandwidth that it had.
       if let stall = shown.stall, !isLost {
@@ -318,6 +370,7 @@ public actor EdgeLink {
   public func close() async {
     state.close()
     attempt?.cancel()
+    probing?.cancel()
     guard let connection else { return }
     endedTraffic = traffic
     self.connection = nil

@@ -80,7 +80,8 @@ extension StreamingUtterance {
     return Evidence(
       model: recognizer.shape, exits: results.map(\.evidence), utteranceSeconds: ending.seconds,
       deadlineRemaining: ending.remaining, signalToNoise: ending.signalToNoise,
-      link: recognizer.link?.linkEstimate ?? .unknown,
+      link: recognizer.link?.linkEstimate(during: speculation.plan == nil ? nil : attempt?.progress)
+        ?? .unknown,
       edge: recognizer.link?.edgeEstimate ?? .unknown, options: recognizer.offloadOptions,
       deviceSpeed: recognizer.speed, time: Date().timeIntervalSince1970, draw: draw,
       streamed: streamed)

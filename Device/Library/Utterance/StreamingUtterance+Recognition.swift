@@ -42,13 +42,15 @@ extension StreamingUtterance {
         use, model: recognizer.shape, utteranceSeconds: ending.seconds))
   }
 
-  /// Seconds that the radio was busy: from when sending ahead began, and from the decision to offload on, less the
-  /// edge's own time.
+  /// Seconds that the radio was busy: with the question for a sign of life, from when sending ahead began, and from the
+  /// decision to offload on, less the edge's own time.
   private func transferSeconds(
     _ ending: Ending, latency: Double, deviceSeconds: Double, outcome: OffloadAttempt.Outcome?,
     sent: Int
   ) -> Double {
-    let ahead = aheadBegan.map { max(0, $0.duration(to: ending.began).seconds) } ?? 0
+    let ahead =
+      (aheadBegan.map { max(0, $0.duration(to: ending.began).seconds) } ?? 0)
+      + (probe?.seconds(until: ending.began) ?? 0)
     switch outcome {
     case nil: return ahead
     case .answer(let answer):

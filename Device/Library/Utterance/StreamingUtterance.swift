@@ -23,6 +23,8 @@ public actor StreamingUtterance {
   let pass: LocalPass
   var speculation: Speculation
   var attempt: OffloadAttempt?
+  /// The question whether the edge is there; nil: it was not asked.
+  let probe: EdgeProbe?
   /// Bytes on the link before this utterance: sent, received.
   let trafficBefore: (sent: Int, received: Int)
   /// When sending ahead began.
@@ -49,11 +51,14 @@ public actor StreamingUtterance {
       settings: recognizer.configuration.speculation, costs: recognizer.costs,
       maximumSeconds: recognizer.configuration.maximumUtteranceSeconds)
     trafficBefore = await recognizer.link?.traffic ?? (0, 0)
+    // Of an utterance that is over there is no time to wait for an answer.
+    probe = isWhole || !recognizer.probes ? nil : await recognizer.link?.probe()
   }
 
   deinit {
     // Let go without `finish` or `cancel`: a budget's reservation then counts as spent, as its ledger has it.
     attempt?.cancel()
+    probe?.withdraw()
   }
 
   /// The id as learning policies know it.
@@ -97,6 +102,7 @@ public actor StreamingUtterance {
       throw RecognitionError.noSamples
     }
     phase = .deciding
+    probe?.withdraw()
     defer { phase = .over }
     let began = isWhole ? created : ContinuousClock.now
     let ending = Ending(
@@ -136,6 +142,7 @@ public actor StreamingUtterance {
   private func giveUp() async {
     _ = speculation.cancel()
     attempt?.cancel()
+    probe?.withdraw()
     var bytes = 0
     if attempt != nil {
       let traffic = await traffic()

@@ -91,6 +91,16 @@ public struct Calibration: Hashable, Codable, Sendable {
           throw .badEntry(path: path, place: place, reason: "an error-rate curve is not monotone")
         }
       }
+      for (classes, later) in [
+        (entry.classes, following(entry)?.classes),
+        (entry.short?.classes, following(entry)?.short?.classes),
+        (entry.long?.classes, following(entry)?.long?.classes),
+      ] {
+        guard classes?.isSound(criterion: entry.criterion, following: later?.count) != false else {
+          throw .badEntry(
+            path: path, place: place, reason: "the classes of confidence do not fit one another")
+        }
+      }
       for curves in [entry.short, entry.long] {
         guard let curves else { continue }
         for curve in [curves.errorRate, curves.nextExitErrorRate, curves.edgeErrorRate] {
@@ -101,6 +111,12 @@ public struct Calibration: Hashable, Codable, Sendable {
         }
       }
     }
+  }
+
+  /// The same criterion's entry for the exit after this one.
+  private func following(_ entry: CalibrationEntry) -> CalibrationEntry? {
+    entries.filter { $0.criterion == entry.criterion && $0.exit > entry.exit }
+      .min { $0.exit < $1.exit }
   }
 
   private static func explain(_ error: any Error) -> String {

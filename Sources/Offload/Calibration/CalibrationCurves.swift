@@ -13,6 +13,7 @@ public struct CalibrationCurves: Hashable, Codable, Sendable {
   public var edgeErrorRate: ErrorRateCurve
   public var meanErrorRate: Double?
   public var meanEdgeErrorRate: Double?
+  public var classes: ConfidenceClasses?
 }
 
 extension CalibrationEntry {
@@ -32,6 +33,7 @@ extension CalibrationEntry {
     entry.edgeErrorRate = curves.edgeErrorRate
     entry.meanErrorRate = curves.meanErrorRate
     entry.meanEdgeErrorRate = curves.meanEdgeErrorRate
+    entry.classes = curves.classes
     return entry
   }
 }

@@ -33,6 +33,8 @@ public struct CalibrationEntry: Hashable, Codable, Sendable {
   public var meanEdgeErrorRate: Double?
   /// How many words an utterance has; nil if it was not fitted: then as many as the costs assume.
   public var words: ExpectedWords?
+  /// Where confidences lead; nil in files that were written before it was counted, and where too few were seen.
+  public var classes: ConfidenceClasses?
   /// The same for utterances of few expected words, and for those of more; nil where too few were seen.
   public var short: CalibrationCurves?
   public var long: CalibrationCurves?

@@ -41,7 +41,7 @@ public struct ThresholdFit: Hashable, Sendable {
     let byExit = Dictionary(grouping: samples, by: \.exit)
     let exits = byExit.keys.sorted()
     var accepted: Set<String> = []
-    return exits.enumerated().map { index, exit in
+    var entries = exits.enumerated().map { index, exit in
       let all = byExit[exit] ?? []
       let reaching = all.filter { !accepted.contains($0.utterance) }
       let next = index + 1 < exits.count ? byExit[exits[index + 1]] ?? [] : []
@@ -54,6 +54,39 @@ public struct ThresholdFit: Hashable, Sendable {
         }
       }
       return entry
+    }
+    addClasses(&entries, byExit, criterion: criterion)
+    return entries
+  }
+
+  /// Counts where confidences lead, over all utterances and apart for those of each length that has curves of its own.
+  private func addClasses(
+    _ entries: inout [CalibrationEntry], _ byExit: [Int: [CalibrationSample]],
+    criterion: ConfidenceCriterion
+  ) {
+    let fit = ConfidenceClassesFit(criterion: criterion)
+    func classes(_ belongs: (Double) -> Bool) -> [ConfidenceClasses?] {
+      fit.classes(
+        entries.map { entry in
+          (byExit[entry.exit] ?? []).compactMap { sample in
+            let words =
+              sample.seconds.flatMap { seconds in
+                entry.words?.count(tokens: sample.tokens, seconds: seconds)
+              } ?? Double(sample.referenceWords)
+            guard belongs(words) else { return nil }
+            return ConfidenceClassesFit.Sample(
+              utterance: sample.utterance, confidence: sample.confidence, words: words,
+              errors: Double(sample.wordErrors), edgeErrors: Double(sample.edgeWordErrors))
+          }
+        })
+    }
+    let all = classes { _ in true }
+    let short = classes { $0 < CalibrationEntry.shortWords }
+    let long = classes { $0 >= CalibrationEntry.shortWords }
+    for index in entries.indices {
+      entries[index].classes = all[index]
+      entries[index].short?.classes = short[index]
+      entries[index].long?.classes = long[index]
     }
   }
 

@@ -139,6 +139,11 @@ public struct CostPredictor: Sendable {
     )
   }
 
+  /// Joules that the device draws for computing so long.
+  func joules(computingFor seconds: Double, _ evidence: Evidence) -> Double {
+    seconds * operationsPerSecond(evidence) * device.joulesPerGigaoperation * 1e-9
+  }
+
   /// What an offload's predicted latency is made of; `predictions` put it together at the medians.
   func parts(ofOffload cost: PredictedCost, link: LinkEstimate, edge: EdgeEstimate) -> OffloadParts
   {

@@ -2,7 +2,8 @@
 /// that does not go backwards.
 ///
 /// Keeps the latest observations; each weighs half as much after every `halfLife`, and percentiles are
-/// taken over the weights. An observation is forgotten after `memory` seconds: then the estimate says that
+/// taken over the weights: the newest says most, and what was long ago speaks up only where nothing is
+/// newer. An observation is forgotten after `memory` seconds: then the estimate says that
 /// it does not know, rather than something stale. After an outage, what was seen before it counts a
 /// quarter: the network may be another one.
 ///
@@ -32,10 +33,14 @@ public struct LinkEstimator: Sendable {
     /// unanswered message counts as silence.
     public var assumedRoundTrip = 0.1
     public var shortestPatience = 0.1
+    /// Share of a transfer's time that is sending at least, whatever the round trip.
+    public var leastSendingShare = 0.2
+    /// Seconds of waiting for an acknowledgement in the middle of a stream that count as a stall.
+    public var patience = 1.0
 
     public init(
-      halfLife: Double = 30, memory: Double = 600, stallMemory: Double = 60, capacity: Int = 64,
-      minimumTransferBytes: Int = 1_000, lasting: Double = 0.1, silenceHalfLife: Double = 3_600
+      halfLife: Double = 10, memory: Double = 1_800, stallMemory: Double = 60, capacity: Int = 64,
+      minimumTransferBytes: Int = 1_000, lasting: Double = 0.003, silenceHalfLife: Double = 3_600
     ) {
       self.lasting = lasting
       self.silenceHalfLife = silenceHalfLife
@@ -89,6 +94,23 @@ public struct LinkEstimator: Sendable {
     append(
       Observation(time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds)),
       to: &bandwidths)
+  }
+
+  /// A transfer that ended at `time`, with the round trip in it.
+  ///
+  /// A short transfer is mostly round trip, and a round trip that was measured a moment before may have been longer than
+  /// this one's: at least a share of it counts as sending. Otherwise a packet that happened to come back sooner would
+  /// look like a link a hundred times as fast.
+  /// - Parameters:
+  ///   - bytes: acknowledged bytes.
+  ///   - seconds: from the first byte sent to the acknowledgement.
+  ///   - roundTrip: seconds of it, 0 if it is not known.
+  public mutating func observeTransfer(
+    bytes: Int, seconds: Double, roundTrip: Double, at time: Double
+  ) {
+    observeTransfer(
+      bytes: bytes,
+      seconds: max(seconds - max(roundTrip, 0), settings.leastSendingShare * seconds), at: time)
   }
 
   /// A transfer that was given up at `time`: so many bytes had been acknowledged (often none) in so many
@@ -160,6 +182,25 @@ public struct LinkEstimator: Sendable {
       roundTrip: percentiles(freshRoundTrips, at: time),
       sampleCount: freshBandwidths.count + freshRoundTrips.count,
       age: latest.map { max(0, time - $0) }, silence: silence(at: time))
+  }
+
+  /// What is known at `time` in the middle of a stream, which has shown this much of the link so far.
+  /// - Parameters:
+  ///   - transfer: its longest busy period, a round trip included.
+  ///   - stall: the busy period that is not over; heeded once it has lasted a second.
+  public func estimate(
+    at time: Double, transfer: TransferMeter.Period?, stall: TransferMeter.Period?,
+    roundTrip: Double
+  ) -> LinkEstimate {
+    var seen = self
+    if let transfer {
+      seen.observeTransfer(
+        bytes: transfer.bytes, seconds: transfer.seconds, roundTrip: roundTrip, at: time)
+    }
+    if let stall, stall.seconds >= settings.patience {
+      seen.observeStall(bytes: stall.bytes, seconds: stall.seconds, at: time)
+    }
+    return seen.estimate(at: time)
   }
 
   /// A longer transfer says more; within bounds, or the slow ones would be all that counts.

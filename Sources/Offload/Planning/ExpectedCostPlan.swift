@@ -8,9 +8,9 @@
 /// - Offloading costs time, energy, bytes and server time, with the edge's errors if it is back by the
 ///   deadline and the device's own if it is not (the hedge).
 /// - Going on costs the next blocks, then the cheapest of what can be done there: stop, offload, or go on to
-///   an exit beyond. The next exit is sure or unsure with the share that the calibration counted, so that what
-///   one learns on the way has its worth; beyond it, expectations stand in for distributions (open-loop
-///   feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1).
+///   an exit beyond, by dynamic programming over classes of confidence (`ExitValues`). Where the calibration holds
+///   no classes, the next exit is sure or unsure with the share that was counted, and beyond it expectations stand
+///   in for distributions (open-loop feedback control: Bertsekas, Dynamic Programming and Optimal Control, volume 1).
 struct ExpectedCostPlan: Sendable {
   /// What a policy charges on top, in cost units.
   struct Prices {
@@ -78,6 +78,11 @@ struct ExpectedCostPlan: Sendable {
     let word = costs.model.weights.wordError * words
     let isOffloadPossible =
       evidence.link.connectivity != .disconnected && outlook.edge != nil
+    if let chain = chain(evidence, outlook, length) {
+      return values(
+        evidence, predictions, chain, outlook, word: word, prices: prices,
+        isOffloadPossible: isOffloadPossible, answerTimes: answerTimes)
+    }
     var values = Array(repeating: Double.infinity, count: predictions.count)
     var nextIndex: Int?
     var offloads = OffloadFloor()
@@ -106,6 +111,162 @@ struct ExpectedCostPlan: Sendable {
       values[nextIndex] = goOnValue(outlook, offloads, length, word: word)
     }
     return values
+  }
+
+  /// What the calibration's classes of confidence say, from here on.
+  private struct Chain {
+    /// Error rates of the latest exit, nil before the first, and of the edge.
+    var now: Double?
+    var edge: Double
+    /// Probabilities of the next exit's classes; empty after the last.
+    var row: [Double]
+    /// Of the exits to come, as far as they can be reached.
+    var classes: [ConfidenceClasses]
+  }
+
+  /// nil where classes were not fitted: then expectations stand in for distributions.
+  private func chain(_ evidence: Evidence, _ outlook: LocalOutlook, _ length: Length) -> Chain? {
+    var classes: [ConfidenceClasses] = []
+    for reach in outlook.reaches {
+      guard let own = entry(reach.exit.exit, length)?.classes else { return nil }
+      classes.append(own)
+    }
+    guard let latest = evidence.exits.last else {
+      guard let first = classes.first, let edge = outlook.edge else { return nil }
+      return Chain(now: nil, edge: edge, row: first.share, classes: classes)
+    }
+    guard let own = entry(latest.exit, length)?.classes else { return nil }
+    let (first, second, share) = own.neighbours(
+      latest.confidence(criterion), criterion: criterion)
+    func mean(_ values: [Double]) -> Double {
+      values[first] + share * (values[second] - values[first])
+    }
+    var row: [Double] = []
+    if let next = classes.first {
+      guard own.next.count == own.count, own.next[first].count == next.count else { return nil }
+      row = zip(own.next[first], own.next[second]).map { $0 + share * ($1 - $0) }
+    }
+    for (own, next) in zip(classes, classes.dropFirst())
+    where own.next.first?.count != next.count { return nil }
+    let confidence = latest.confidence(criterion)
+    func rate(_ line: ErrorRateLine?, _ byClass: [Double]) -> Double {
+      line.flatMap {
+        confidence.isNaN ? nil : $0.errorRate(at: confidence, criterion: criterion)
+      } ?? mean(byClass)
+    }
+    return Chain(
+      now: rate(own.errors, own.errorRate), edge: rate(own.edgeErrors, own.edgeErrorRate),
+      row: row, classes: classes)
+  }
+
+  /// An offload as it is from a place on the way, without what computing up to there costs.
+  private struct BareOffload {
+    var cost: PredictedCost
+    var times: AnswerTimes
+    /// Of computing the layer's features.
+    var deviceSeconds: Double
+  }
+
+  private func values(
+    _ evidence: Evidence, _ predictions: [Decision.Prediction], _ chain: Chain,
+    _ outlook: LocalOutlook, word: Double, prices: Prices, isOffloadPossible: Bool,
+    answerTimes: (PredictedCost) -> AnswerTimes
+  ) -> [Double] {
+    let weights = costs.model.weights
+    let last = outlook.reaches.last
+    var values = Array(repeating: Double.infinity, count: predictions.count)
+    var nextIndex: Int?
+    var bare: BareOffload?
+    var cheapest = Double.infinity
+    var offloads: [(index: Int, known: ExitValues.Offload)] = []
+    for (index, prediction) in predictions.enumerated() {
+      switch prediction.action {
+      case .stop(let exit):
+        guard exit == evidence.exits.last?.exit, let now = chain.now else { continue }
+        values[index] = now * word
+      case .nextExit:
+        nextIndex = index
+      case .offload:
+        guard isOffloadPossible else { continue }
+        let times = answerTimes(prediction.cost)
+        let known = offload(
+          prediction.cost, evidence, times, after: 0,
+          hedge: (last?.seconds ?? 0, last?.joules ?? 0),
+          prices: prices)
+        offloads.append((index, known))
+        if known.cost < cheapest {
+          cheapest = known.cost
+          bare = BareOffload(
+            cost: prediction.cost, times: times,
+            deviceSeconds: costs.parts(
+              ofOffload: prediction.cost, link: evidence.link, edge: evidence.edge
+            ).deviceSeconds)
+        }
+      }
+    }
+    if var bare {
+      bare.times.tenth -= bare.deviceSeconds
+      bare.times.median -= bare.deviceSeconds
+      bare.times.ninetieth -= bare.deviceSeconds
+      bare.cost.energy = max(
+        0, bare.cost.energy - costs.joules(computingFor: bare.deviceSeconds, evidence))
+    }
+    var seconds = 0.0
+    var joules = 0.0
+    var stages: [ExitValues.Stage] = []
+    stages.reserveCapacity(chain.classes.count)
+    for (reach, classes) in zip(outlook.reaches, chain.classes) {
+      stages.append(
+        ExitValues.Stage(
+          classes: classes,
+          step: (reach.seconds - seconds) * weights.latencySecond
+            + (reach.joules - joules) * weights.joule,
+          offload: bare.map {
+            offload(
+              $0.cost, evidence, $0.times, after: reach.seconds,
+              hedge: ((last?.seconds ?? 0) - reach.seconds, (last?.joules ?? 0) - reach.joules),
+              prices: prices)
+          }))
+      (seconds, joules) = (reach.seconds, reach.joules)
+    }
+    var fallback = chain.now ?? chain.edge
+    if !stages.isEmpty {
+      let exits = ExitValues(stages, word: word)
+      fallback = ExitValues.expectation(exits.fallbackRates, after: chain.row)
+      if let nextIndex {
+        values[nextIndex] =
+          stages[0].step + ExitValues.expectation(exits.values, after: chain.row)
+      }
+    }
+    for (index, known) in offloads {
+      values[index] =
+        known.cost + (known.inTime * chain.edge + (1 - known.inTime) * fallback) * word
+    }
+    return values
+  }
+
+  /// What an offload costs but for errors.
+  /// - Parameters:
+  ///   - delay: seconds from now after which it begins; its own times count from then.
+  ///   - hedge: seconds and joules of what the device computes meanwhile, until there is an answer.
+  private func offload(
+    _ cost: PredictedCost, _ evidence: Evidence, _ times: AnswerTimes, after delay: Double,
+    hedge: (seconds: Double, joules: Double), prices: Prices
+  ) -> ExitValues.Offload {
+    let weights = costs.model.weights
+    let deadline = max(0, evidence.deadlineRemaining - delay)
+    var (seconds, inTime) = times.expectation(deadline: deadline)
+    // Now and then nothing gets through at all; not now, if the edge has just acknowledged something.
+    if let silence = evidence.link.silence, (evidence.streamed?.sent?.frames ?? 0) <= 0 {
+      seconds += silence * (deadline - seconds)
+      inTime *= 1 - silence
+    }
+    let hedged = hedge.seconds > 0 ? min(1, seconds / hedge.seconds) * hedge.joules : 0
+    return ExitValues.Offload(
+      cost: seconds * weights.latencySecond + cost.energy * (weights.joule + prices.radioJoule)
+        + hedged * weights.joule + cost.bytes * (1e-6 * weights.megabyte + prices.byte)
+        + cost.serverSeconds * (weights.serverSecond + evidence.edge.price),
+      inTime: inTime)
   }
 
   /// The cheapest offloads: from where the device stands, and from the next exit on.

@@ -152,9 +152,10 @@ extension FleetSimulation {
     let accepted = link.answer(startingAt: admitted, moment: context.moment)
     let acknowledged = link.answer(startingAt: arrival, moment: context.moment)
     // EdgeLink takes the time to Accepted for the round trip.
-    let seconds = max(acknowledged - accepted, 1e-4)
     devices[context.device].expect(
-      .acknowledged(bytes: plan.payloadBytes, seconds: seconds), at: acknowledged)
+      .acknowledged(
+        bytes: plan.payloadBytes, seconds: max(acknowledged - plan.sendStart, 1e-4),
+        roundTrip: accepted - plan.sendStart), at: acknowledged)
   }
 
   /// A stream is over: what was still to come is not waited for, and the estimator is told what it has shown of the
@@ -197,7 +198,8 @@ extension FleetSimulation {
     let roundTrip = accepted <= end ? accepted - stream.start : 0
     if let transfer = shown.transfer {
       devices[number].expect(
-        .acknowledged(bytes: transfer.bytes, seconds: max(transfer.seconds - roundTrip, 1e-4)),
+        .acknowledged(
+          bytes: transfer.bytes, seconds: max(transfer.seconds, 1e-4), roundTrip: roundTrip),
         at: end)
     }
     if configuration.observesStalls, failure != .lost, let stall = shown.stall,

@@ -47,9 +47,8 @@ extension FleetSimulation {
   /// Asks the edge for a sign of life and its wait, as soon as there is a connection.
   private func probe(_ number: Int, _ listening: inout Listening, at time: Double) {
     let device = devices[number]
-    // What a budget counts is set aside before it is spent; nobody sets anything aside for this.
-    guard configuration.probes, usesLink, let policy = device.policy, !(policy is BudgetPolicy),
-      device.costs.isProbeCheap
+    guard configuration.probes, usesLink, let policy = device.policy,
+      SignOfLife.isWanted(policy: policy.name, costs: device.costs)
     else { return }
     var start = time
     if device.linkState.phase != .connected {
@@ -63,7 +62,11 @@ extension FleetSimulation {
     let arrives = back - moment.roundTrip / 2
     devices[number].expect(.probed, at: start)
     let crash = configuration.edge.crashes.next(at: arrives)
-    if crash?.contains(arrives) != true {
+    let givenUp = start + configuration.connectSeconds
+    if back > givenUp {
+      // As EdgeLink: gone without a word, and the next utterance makes a new connection.
+      devices[number].silentAt = givenUp
+    } else if crash?.contains(arrives) != true {
       let wait = usesSharedEdge ? edge.expectedWait : background.wait(at: arrives)
       devices[number].expect(.accepted(roundTrip: back - start, wait: wait), at: back)
     }

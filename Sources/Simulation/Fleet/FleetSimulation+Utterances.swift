@@ -123,7 +123,7 @@ extension FleetSimulation {
         model: shape, exits: exits, utteranceSeconds: profiled.seconds,
         deadlineRemaining: max(0, context.deadline - clock),
         signalToNoise: profiled.signalToNoise,
-        link: usesLink ? devices[number].linkEstimator.estimate(at: clock) : .unknown,
+        link: usesLink ? linkEstimate(listening, at: clock) : .unknown,
         edge: usesLink ? devices[number].edgeEstimator.estimate(at: clock) : .unknown,
         options: usesLink ? options : .none, deviceSpeed: devices[number].measuredSpeed,
         time: clock, draw: listening.draw)
@@ -232,6 +232,22 @@ extension FleetSimulation {
           sunk: sunk, costs: costs))
       return
     }
+  }
+
+  /// What a device knows of its link at the end of an utterance: with what the stream that is under way has shown of it.
+  private func linkEstimate(_ listening: Listening, at time: Double) -> LinkEstimate {
+    let device = devices[listening.context.device]
+    guard let stream = listening.stream, stream.packets.start < time else {
+      return device.linkEstimator.estimate(at: time)
+    }
+    let moment = listening.context.moment
+    let shown = stream.packets.shown(at: time, link: device.link, moment: moment)
+    let admission = stream.slot.flatMap { slots[$0]?.admission } ?? stream.admission
+    let accepted =
+      admission.map { device.link.answer(startingAt: $0.time, moment: moment) } ?? .infinity
+    return device.linkEstimator.estimate(
+      at: time, transfer: shown.transfer, stall: shown.stall,
+      roundTrip: accepted <= time ? accepted - stream.packets.start : 0)
   }
 
   /// What the edge makes of an utterance along one way, as the profile has it.

@@ -8,7 +8,7 @@ struct SimulatedDevice {
     case disconnected
     case probed
     case accepted(roundTrip: Double, wait: Double)
-    case acknowledged(bytes: Int, seconds: Double)
+    case acknowledged(bytes: Int, seconds: Double, roundTrip: Double)
     case stalled(bytes: Int, seconds: Double)
   }
 
@@ -27,6 +27,8 @@ struct SimulatedDevice {
   var attempt: (until: Double, succeeds: Bool)?
   /// Since when the connection stands, for crashes that happened since.
   var connectedSince = 0.0
+  /// When the connection is given up because a question for a sign of life was not answered; nil: it is not.
+  var silentAt: Double?
   /// As the device measures it; nil before it has.
   var measuredSpeed: Double?
   var arrivals: SeededGenerator
@@ -87,6 +89,13 @@ struct SimulatedDevice {
       linkState.failed(at: crash.lowerBound, jitter: 0)
       pending.append((crash.lowerBound, .disconnected))
     }
+    if let silent = silentAt, silent <= time {
+      silentAt = nil
+      if linkState.phase == .connected, connectedSince < silent {
+        linkState.failed(at: silent, jitter: 0)
+        pending.append((silent, .disconnected))
+      }
+    }
     guard !pending.isEmpty else { return }
     if pending.count > 1 {
       // Stable: what was expected first of two that come together is told first.
@@ -114,8 +123,9 @@ struct SimulatedDevice {
     case .accepted(let roundTrip, let wait):
       linkEstimator.observeRoundTrip(seconds: roundTrip, at: time)
       edgeEstimator.observe(wait: wait, at: time)
-    case .acknowledged(let bytes, let seconds):
-      linkEstimator.observeTransfer(bytes: bytes, seconds: seconds, at: time)
+    case .acknowledged(let bytes, let seconds, let roundTrip):
+      linkEstimator.observeTransfer(
+        bytes: bytes, seconds: seconds, roundTrip: roundTrip, at: time)
     case .stalled(let bytes, let seconds):
       linkEstimator.observeStall(bytes: bytes, seconds: seconds, at: time)
     }

@@ -1,0 +1,72 @@
+/// What it costs, in expectation, to stand at an exit and do the best from there: by dynamic programming over exits and
+/// classes of confidence, from the deepest exit that can be reached back.
+///
+/// What one learns on the way has its worth in it: an exit that turns out unsure may still be offloaded.
+struct ExitValues {
+  /// An exit that is still to come, and the cheapest offload there.
+  struct Stage {
+    var classes: ConfidenceClasses
+    /// Cost units of coming here from the exit before.
+    var step: Double
+    var offload: Offload?
+  }
+
+  /// An offload's costs but for errors, and how likely its answer is in time.
+  struct Offload {
+    var cost: Double
+    var inTime: Double
+  }
+
+  /// By class of the first stage.
+  private(set) var values: [Double] = []
+
+  /// - Parameters:
+  ///   - stages: in order; at least one.
+  ///   - word: cost units of a word that is wrong.
+  init(_ stages: [Stage], word: Double) {
+    var fallback: [Double] = []
+    for index in stages.indices.reversed() {
+      let stage = stages[index]
+      let next = index + 1 < stages.count ? stages[index + 1] : nil
+      var own: [Double] = []
+      var ownFallback: [Double] = []
+      own.reserveCapacity(stage.classes.count)
+      ownFallback.reserveCapacity(stage.classes.count)
+      for place in 0..<stage.classes.count {
+        let stop = stage.classes.errorRate[place]
+        var best = stop * word
+        var rate = stop
+        if let next {
+          let row = stage.classes.next[place]
+          var later = 0.0
+          rate = 0
+          for (following, probability) in row.enumerated() {
+            later += probability * values[following]
+            rate += probability * fallback[following]
+          }
+          best = min(best, next.step + later)
+        }
+        if let offload = stage.offload {
+          let errors =
+            offload.inTime * stage.classes.edgeErrorRate[place] + (1 - offload.inTime) * rate
+          best = min(best, offload.cost + errors * word)
+        }
+        own.append(best)
+        ownFallback.append(rate)
+      }
+      values = own
+      fallback = ownFallback
+    }
+    fallbackRates = fallback
+  }
+
+  /// Error rates of the deepest exit, by class of the first stage.
+  private(set) var fallbackRates: [Double] = []
+
+  /// What to expect of a list by class, after a class of the exit before, or, with nil, before any exit.
+  static func expectation(_ values: [Double], after row: [Double]) -> Double {
+    var sum = 0.0
+    for (value, probability) in zip(values, row) { sum += value * probability }
+    return sum
+  }
+}
