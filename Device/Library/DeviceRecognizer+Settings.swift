@@ -30,9 +30,9 @@ extension DeviceRecognizer {
     configuration.speculation = settings.speculation
     configuration.costs = try settings.costModel()
     configuration.exitConfidence = try ExitConfidence.load(directory: settings.model)
-    if configuration.criterion == .probability, configuration.exitConfidence.exits.isEmpty {
-      // A model of one's own that was not fitted yet: it would never be sure, and everything would leave the device.
-      configuration.criterion = .sentencePosterior
+    var settings = settings
+    if configuration.criterionInForce != settings.criterion {
+      settings.criterion = configuration.criterionInForce
       log.notice(
         "the model has no \(ExitConfidence.fileName), so exits are judged by their sentence posterior; 'tandem-evaluate fit-confidence --write' makes one",
         metadata: ["model": "\(settings.model)"])

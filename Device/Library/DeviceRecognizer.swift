@@ -55,6 +55,11 @@ public final class DeviceRecognizer: Sendable {
     public var beamWidth = 8
     /// The model's `confidence.json`: makes a probability of the exits' confidences.
     public var exitConfidence = ExitConfidence.empty
+    /// `criterion`, or the sentence posterior where that asks for a probability and nothing was fitted to give one: such a model
+    /// would never be sure, and everything would leave the device.
+    public var criterionInForce: ConfidenceCriterion {
+      criterion == .probability && exitConfidence.exits.isEmpty ? .sentencePosterior : criterion
+    }
 
     public init() {}
   }
@@ -84,7 +89,7 @@ public final class DeviceRecognizer: Sendable {
     let policy = try PolicyRegistry.policy(
       named: policyName,
       settings: PolicySettings(
-        costs: costs, calibration: calibration, criterion: configuration.criterion,
+        costs: costs, calibration: calibration, criterion: configuration.criterionInForce,
         offloadAfterExit: configuration.offloadAfterExit, splitLayer: configuration.splitLayer,
         codec: configuration.codec, packetDuration: configuration.packetDuration))
     self.init(model: model, policy: policy, link: link, configuration: configuration, log: log)
