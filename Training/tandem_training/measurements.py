@@ -169,22 +169,22 @@ def draw(found: Measurements, out: Path, split: str = "dev") -> list[Path]:
             depth[set] = values
     written = []
 
-    def write(name: str, question: str, text: str, panels: list) -> None:
+    def write(name: str, question: str, text: str, panels: list, ordered: bool) -> None:
         stem = out / f"experiment-{name}"
         stem.with_suffix(".md").write_text(f"**{question}**\n\n{text}\n", encoding="utf-8")
-        draw_lines(question, panels, stem.with_suffix(".svg"))
+        draw_lines(question, panels, stem.with_suffix(".svg"), ordered)
         written.extend([stem.with_suffix(".md"), stem.with_suffix(".svg")])
 
     write(
         "noise", "How do word errors and the depth of exits move with noise (running tap, never heard in training)?", noise(found, split),
-        [("word error rate, dev pooled, %", names, errors), ("mean blocks computed on the device", names, depth)],
+        [("word error rate, dev pooled, %", names, errors), ("mean blocks computed on the device", names, depth)], True,
     )
     there = [(name, label) for name, label in SEARCHES if (f"{name}-{split}", "pooled", "edge") in found.rates]
     sets = found.sets(f"shipped-{split}")
     write(
         "language-model", "What do language models and a lexicon bring, on the device and at the edge?", searches(found, split),
         [(f"{title}, word error rate on dev, %", sets, {label: [found.percent(f"{name}-{split}", set, path) for set in sets] for name, label in there})
-         for title, path in (("last exit", exits[-2]), ("edge", "edge"))],
+         for title, path in (("last exit", exits[-2]), ("edge", "edge"))], False,
     )
     if found.criteria:
         path = out / "experiment-exit-selection.md"

@@ -42,19 +42,28 @@ def draw_series(
     pyplot.close(figure)
 
 
-def draw_lines(title: str, panels: list[tuple[str, list[str], dict[str, list[float | None]]]], path: Path) -> None:
-    """Panels side by side, each (label of its axis, names along x, lines of as many values; None leaves a gap)."""
+def draw_lines(title: str, panels: list[tuple[str, list[str], dict[str, list[float | None]]]], path: Path, ordered: bool = True) -> None:
+    """Panels side by side, each (label of its axis, names along x, lines of as many values; None leaves a gap).
+
+    Names that have no order of their own get points without a line between them. Panels with the same lines share a legend.
+    """
     pyplot = _pyplot()
     figure, every = pyplot.subplots(1, len(panels), figsize=(6.5 * len(panels), 4.5), squeeze=False)
     for axes, (label, names, lines) in zip(every[0], panels):
         for name, values in lines.items():
-            axes.plot(names, [float("nan") if value is None else value for value in values], marker="o", markersize=4, linewidth=1.4, label=name)
+            heights = [float("nan") if value is None else value for value in values]
+            axes.plot(names, heights, marker="o", markersize=4 if ordered else 6, alpha=1 if ordered else 0.8, linewidth=1.4 if ordered else 0, label=name)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         axes.tick_params(axis="x", labelrotation=30 if max(map(len, names), default=0) > 8 else 0)
         axes.grid(axis="y", linewidth=0.4, alpha=0.6)
-        axes.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    if all(list(lines) == list(panels[0][2]) for _, _, lines in panels):
+        every[0][-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        for axes in every[0]:
+            axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        figure.subplots_adjust(wspace=0.5)
+    figure.suptitle(title, fontsize=10, x=0.05, ha="left")
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     pyplot.close(figure)
 

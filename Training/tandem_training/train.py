@@ -644,17 +644,20 @@ class Run:
         )
         started = last = saved = evaluated = time.monotonic()
         sums: Counter[str] = Counter()
+        summed = 0
         bar = tqdm(total=steps, initial=self.step, file=sys.stderr, disable=not sys.stderr.isatty(), desc="training")
         for self.position, in_epoch, batch in self.batches(steps):
             parts = self.train_step(batch, steps)
             sums.update(parts)
+            summed += 1
             now = time.monotonic()
             self.seconds += now - last
             last = now
             bar.update()
             if self.step % log_every == 0:
-                means = {key: round(value / log_every, 6 if key == "rate" else 3) for key, value in sums.items()}
+                means = {key: round(value / summed, 6 if key == "rate" else 3) for key, value in sums.items()}
                 sums.clear()
+                summed = 0
                 bar.set_postfix(loss=means["total"])
                 self.log({**means, "batch": f"{self.position.batch}/{in_epoch}"})
             done = self.step >= steps or self.peers.any(stop.is_set() or (minutes is not None and now - started > 60 * minutes))
