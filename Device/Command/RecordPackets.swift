@@ -31,7 +31,7 @@ struct RecordPackets: AsyncParsableCommand {
   var codec = "int8"
 
   @Option(help: "Hypotheses that the edge's search keeps: its inference.beamSize.")
-  var beamSize = 4
+  var beamSize = 8
 
   @Option(help: "Where to write the packets, such as NAME.packets; NAME.json is written beside it.")
   var output: String

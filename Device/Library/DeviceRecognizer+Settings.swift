@@ -31,8 +31,9 @@ extension DeviceRecognizer {
     configuration.costs = try settings.costModel()
     configuration.exitConfidence = try ExitConfidence.load(directory: settings.model)
     var settings = settings
-    if configuration.criterionInForce != settings.criterion {
-      settings.criterion = configuration.criterionInForce
+    let criterion = configuration.criterionInForce(policy: settings.policy)
+    if criterion != settings.criterion {
+      settings.criterion = criterion
       log.notice(
         "the model has no \(ExitConfidence.fileName), so exits are judged by their sentence posterior; 'tandem-evaluate fit-confidence --write' makes one",
         metadata: ["model": "\(settings.model)"])

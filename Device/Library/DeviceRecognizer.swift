@@ -33,7 +33,8 @@ public final class DeviceRecognizer: Sendable {
     /// Seconds of features in one packet.
     public var packetDuration = 0.32
     public var codec = 1
-    public var criterion = ConfidenceCriterion.probability
+    /// nil: the policy's usual one.
+    public var criterion: ConfidenceCriterion?
     public var offloadAfterExit: Int?
     public var splitLayer: Int?
     /// Longer audio is cut by the endpointer.
@@ -57,8 +58,10 @@ public final class DeviceRecognizer: Sendable {
     public var exitConfidence = ExitConfidence.empty
     /// `criterion`, or the sentence posterior where that asks for a probability and nothing was fitted to give one: such a model
     /// would never be sure, and everything would leave the device.
-    public var criterionInForce: ConfidenceCriterion {
-      criterion == .probability && exitConfidence.exits.isEmpty ? .sentencePosterior : criterion
+    /// - Parameter policy: its name.
+    public func criterionInForce(policy: String) -> ConfidenceCriterion {
+      let wanted = criterion ?? .usual(policy: policy)
+      return wanted == .probability && exitConfidence.exits.isEmpty ? .sentencePosterior : wanted
     }
 
     public init() {}
@@ -89,7 +92,8 @@ public final class DeviceRecognizer: Sendable {
     let policy = try PolicyRegistry.policy(
       named: policyName,
       settings: PolicySettings(
-        costs: costs, calibration: calibration, criterion: configuration.criterionInForce,
+        costs: costs, calibration: calibration,
+        criterion: configuration.criterionInForce(policy: policyName),
         offloadAfterExit: configuration.offloadAfterExit, splitLayer: configuration.splitLayer,
         codec: configuration.codec, packetDuration: configuration.packetDuration))
     self.init(model: model, policy: policy, link: link, configuration: configuration, log: log)

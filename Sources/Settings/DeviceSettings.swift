@@ -85,7 +85,8 @@ public struct DeviceSettings: Sendable {
     certificates = CertificateSettings(resolved)
     policy = resolved.string("policy")
     criterion =
-      ConfidenceCriterion(rawValue: resolved.string("confidence.criterion")) ?? .frameEntropy
+      ConfidenceCriterion(rawValue: resolved.string("confidence.criterion"))
+      ?? .usual(policy: resolved.string("policy"))
     let after = resolved.integer("confidence.offloadAfterExit")
     offloadAfterExit = after == 0 ? nil : after
     cloudLatencySeconds = resolved.number("cloudLatencySeconds")

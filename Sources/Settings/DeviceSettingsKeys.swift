@@ -49,11 +49,12 @@ extension DeviceSettings {
           + "cost (costs.yaml); budget does so too, within a day's megabytes or joules; bandit learns "
           + "from its own offloads what link and edge are like."),
       SettingKey(
-        "confidence.criterion", .choice(ConfidenceCriterion.allCases.map(\.rawValue)),
-        default: .string(ConfidenceCriterion.probability.rawValue),
+        "confidence.criterion", .choice(["usual"] + ConfidenceCriterion.allCases.map(\.rawValue)),
+        default: .string("usual"),
         "How sure an exit is, for every policy that asks (arXiv 2309.09546): the calibrated probability "
           + "that its transcript is right, which tells best on dev (Benchmarks/results/exit-confidence.svg) "
-          + "and needs the model's confidence.json; the mean entropy of the frames' posteriors; the "
+          + "and needs the model's confidence.json: the usual one, but for model-based, budget and bandit, "
+          + "which weigh expected word errors and usually take the posterior of the sentence; the mean entropy of the frames' posteriors; the "
           + "transcript's posterior; its least sure word; or its agreement with the exit before."),
       SettingKey(
         "confidence.offloadAfterExit", .integer(0...64), default: .integer(0),

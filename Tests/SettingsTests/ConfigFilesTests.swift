@@ -89,6 +89,7 @@ import Testing
     let settings = try DeviceSettings()
     #expect(settings.policy == "confidence")
     #expect(settings.criterion == .probability)
+    #expect(ConfidenceCriterion.usual(policy: "model-based") == .sentencePosterior)
     #expect(settings.offloadAfterExit == nil)
     #expect(settings.splitLayer == nil)
     #expect(settings.codec.name == "int8")

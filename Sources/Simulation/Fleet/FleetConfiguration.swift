@@ -27,7 +27,7 @@ public struct FleetConfiguration: Sendable {
   public var codec = 1
   public var splitLayer: Int?
   public var offloadAfterExit: Int?
-  public var criterion = ConfidenceCriterion.probability
+  public var criterion = ConfidenceCriterion.sentencePosterior
   public var connectSeconds = 3.0
   /// What the policy `budget` may spend; nil: nothing.
   public var budget: Budget?

@@ -100,7 +100,7 @@ public struct Scenario: Sendable {
     configuration.codec = index
     let after = try devices.integer("offloadAfterExit", 0...64, default: 0)
     configuration.offloadAfterExit = after == 0 ? nil : after
-    configuration.criterion = try devices.choice("criterion", default: .probability)
+    configuration.criterion = try devices.choice("criterion", default: .sentencePosterior)
     configuration.cloudLatency = try devices.number("cloudLatencySeconds", 0.05...600, default: 1.5)
     let budget = try devices.child("budget")
     if budget.isThere {
