@@ -380,7 +380,7 @@ struct CommandTests {
       "tandem-device",
       [
         "record-packets", try speech(), "--model", model, "--split-layer", "1", "--codec", "int8",
-        "--output", output,
+        "--beam-size", "4", "--output", output,  // as the edge in this test searches
       ])
     #expect(outcome.status == 0, "\(outcome.errors)")
     let expectation =
