@@ -15,7 +15,7 @@ public enum ConfidenceCriterion: String, CaseIterable, Hashable, Codable, Sendab
   ///
   /// Whether a transcript is right as a whole is what a policy that stops at the first sure exit wants to know, and the calibrated
   /// probability tells it best on dev. A policy that weighs expected word errors learns nothing from it about long sentences, which are
-  /// hardly ever right as a whole: there it closed half as much of the gap to the oracle as by the sentence posterior.
+  /// hardly ever right as a whole: `model-based` closed 32 % of the gap to the oracle by it, and 45 % by the sentence posterior.
   /// - Parameter policy: its name.
   public static func usual(policy: String) -> ConfidenceCriterion {
     [ModelBasedPolicy.name, BudgetPolicy.name, BanditPolicy.name].contains(policy)
