@@ -92,6 +92,8 @@ public struct WordErrorRateEvaluation: Sendable {
     var seconds: Double
     /// Exits in order, then the edge, then a peer where one was asked.
     var texts: [String]
+    /// Of each text; aligned once, however many sets and pools the utterance is counted in.
+    var errors: [WordErrors]
     var entropies: [Double]
     var posteriors: [Double]
     /// The first exit (from 0) that is sure by the calibration; nil where none is.
@@ -135,11 +137,13 @@ public struct WordErrorRateEvaluation: Sendable {
         let (exits, edge) = try transcripts(paths.encode(samples, piece: chunk))
         return zip(exits.map(\.text) + [edge], texts).filter { $0 != $1 }.count
       }
+      let all = texts + (peerTexts.map { [$0[index]] } ?? [])
       return (
         Utterance(
           set: item.set, reference: item.text,
           seconds: Double(samples.count) / Double(AudioReader.sampleRate),
-          texts: texts + (peerTexts.map { [$0[index]] } ?? []),
+          texts: all,
+          errors: all.map { WordErrors(reference: item.text, hypothesis: $0) },
           entropies: exits.map(\.search.frameEntropy),
           posteriors: exits.map(\.search.sentencePosterior),
           sure: selection.flatMap { selection in
@@ -173,9 +177,7 @@ public struct WordErrorRateEvaluation: Sendable {
       }
       var before: [WordErrors]?
       for path in names.indices {
-        let errors = members.map {
-          WordErrors(reference: $0.reference, hypothesis: $0.texts[path])
-        }
+        let errors = members.map { $0.errors[path] }
         if let before, path <= exitCount {
           let interval = Bootstrap.pairedInterval(Array(zip(errors, before))) ?? (0, 0)
           let words = max(1, errors.reduce(0) { $0 + $1.words })
@@ -244,13 +246,10 @@ public struct WordErrorRateEvaluation: Sendable {
     var cascade = WordErrors()
     for utterance in members {
       let last = depths.count - 1
-      func errors(_ path: Int) -> WordErrors {
-        WordErrors(reference: utterance.reference, hypothesis: utterance.texts[path])
-      }
       answered[utterance.sure ?? depths.count] += 1
       blocks += depths[utterance.sure ?? last]
-      device = device + errors(utterance.sure ?? last)
-      cascade = cascade + errors(utterance.sure ?? depths.count)
+      device = device + utterance.errors[utterance.sure ?? last]
+      cascade = cascade + utterance.errors[utterance.sure ?? depths.count]
     }
     return SelectionRow(
       set: set, criterion: criterion, answered: answered,

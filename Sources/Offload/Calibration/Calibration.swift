@@ -29,10 +29,13 @@ public struct Calibration: Hashable, Codable, Sendable {
 
   /// Whether an exit is sure enough by its threshold; never without one.
   public func accepts(_ evidence: ExitEvidence, criterion: ConfidenceCriterion) -> Bool {
-    guard let threshold = entry(exit: evidence.exit, criterion: criterion)?.threshold else {
-      return false
-    }
-    return criterion.accepts(evidence.confidence(criterion), threshold: threshold)
+    accepts(evidence.confidence(criterion), exit: evidence.exit, criterion: criterion)
+  }
+
+  /// The same for a confidence in the criterion's own units.
+  func accepts(_ confidence: Double, exit: Int, criterion: ConfidenceCriterion) -> Bool {
+    guard let threshold = entry(exit: exit, criterion: criterion)?.threshold else { return false }
+    return criterion.accepts(confidence, threshold: threshold)
   }
 
   /// Words that an utterance is expected to have.

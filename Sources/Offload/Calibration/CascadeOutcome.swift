@@ -29,11 +29,8 @@ public struct CascadeOutcome: Hashable, Sendable {
     wordErrors = 0
     referenceWords = 0
     for exits in Dictionary(grouping: samples, by: \.utterance).values {
-      let accepting = exits.sorted { $0.exit < $1.exit }.first { sample in
-        guard
-          let threshold = calibration.entry(exit: sample.exit, criterion: criterion)?.threshold
-        else { return false }
-        return criterion.accepts(sample.confidence, threshold: threshold)
+      let accepting = exits.sorted { $0.exit < $1.exit }.first {
+        calibration.accepts($0.confidence, exit: $0.exit, criterion: criterion)
       }
       referenceWords += exits[0].referenceWords
       if let accepting {
