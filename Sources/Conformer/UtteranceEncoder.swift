@@ -13,7 +13,7 @@ public final class UtteranceEncoder {
   public let model: Model
   /// Layer that features are fed into; 0 when samples are.
   public let firstLayer: Int
-  /// The layer down to which every chunk is computed as soon as it is there.
+  /// The layer down to which every chunk is computed as soon as it is there; once finished, down to which all are.
   public private(set) var depth: Int
   public private(set) var isFinished = false
   /// Samples taken so far, without the tail.
@@ -49,11 +49,12 @@ public final class UtteranceEncoder {
   }
 
   /// Takes 16 kHz samples in [-1, 1].
-  public func append(samples: some Collection<Float>) {
+  /// - Parameter computing: false leaves all beyond the subsampling to `step()`.
+  public func append(samples: some Collection<Float>, computing: Bool = true) {
     precondition(firstLayer == 0 && !isFinished)
     sampleCount += samples.count
     take(logMel: logMel.append(samples))
-    compute()
+    if computing { compute() }
   }
 
   /// Takes features `[n, dimension]` of `firstLayer`, as another encoder's `frames(at:)` gave them.
@@ -64,8 +65,11 @@ public final class UtteranceEncoder {
   }
 
   /// The utterance is over: flushes the tail of silence (when fed with samples) and the last chunk.
-  public func finish() {
+  /// - Parameter layer: the layer down to which the last chunk is computed now, where that is less deep than the others;
+  ///   `advance(to:)` computes the rest of it, bit by bit the same. nil: as deep as the others.
+  public func finish(to layer: Int? = nil) {
     guard !isFinished else { return }
+    if let layer { depth = max(firstLayer, min(depth, layer)) }
     if sampleCount > 0 { take(logMel: logMel.finish()) }
     isFinished = true
     compute()
@@ -73,8 +77,13 @@ public final class UtteranceEncoder {
 
   /// Computes everything down to `layer`, now and from now on.
   public func advance(to layer: Int) {
-    depth = max(depth, min(layer, model.blockCount))
+    deepen(to: layer)
     compute()
+  }
+
+  /// From now on computes down to `layer`; what is there already is left to `step()`.
+  public func deepen(to layer: Int) {
+    depth = max(depth, min(layer, model.blockCount))
   }
 
   /// Bytes that subsampling, blocks and exit heads keep from one chunk to the next, however long the utterance.
@@ -119,23 +128,30 @@ public final class UtteranceEncoder {
   }
 
   private func compute() {
+    while step() {}
+  }
+
+  /// Applies one block to one chunk: the shallowest that is left down to `depth`. In whatever steps it is computed, the result is
+  /// the same bit by bit.
+  /// - Returns: false if there was nothing left to do.
+  @discardableResult
+  public func step() -> Bool {
+    guard depth > firstLayer else { return false }
     let d = model.dimension
     let chunk = model.configuration.encoder.chunkFrames
-    guard depth > firstLayer else { return }
     for layer in (firstLayer + 1)...depth {
-      let available = layers[layer - 1].count / d
-      var done = layers[layer].count / d
-      while done < available && (available - done >= chunk || isFinished) {
-        let rows = min(chunk, available - done)
-        let x = workspace.floats(7, count: rows * d)
-        layers[layer - 1].withUnsafeBufferPointer {
-          x.update(from: $0.baseAddress! + done * d, count: rows * d)
-        }
-        model.blocks[layer - 1].apply(
-          to: x, rows: rows, state: blockStates[layer - 1], workspace: workspace)
-        layers[layer].append(contentsOf: UnsafeBufferPointer(start: x, count: rows * d))
-        done += rows
+      let done = layers[layer].count / d
+      let rows = min(chunk, layers[layer - 1].count / d - done)
+      guard rows == chunk || (rows > 0 && isFinished) else { continue }
+      let x = workspace.floats(7, count: rows * d)
+      layers[layer - 1].withUnsafeBufferPointer {
+        x.update(from: $0.baseAddress! + done * d, count: rows * d)
       }
+      model.blocks[layer - 1].apply(
+        to: x, rows: rows, state: blockStates[layer - 1], workspace: workspace)
+      layers[layer].append(contentsOf: UnsafeBufferPointer(start: x, count: rows * d))
+      return true
     }
+    return false
   }
 }

@@ -149,6 +149,47 @@ struct SplitTests {
   }
 
   @Test(
+    "In whatever order blocks are applied, the bits are the same",
+    arguments: GoldenTests.models, 1...8 as ClosedRange<UInt64>)
+  func steps(name: String, seed: UInt64) throws {
+    let golden = try Golden(name)
+    let model = golden.model
+    let samples = try golden.values("samples")
+    let whole = UtteranceEncoder(model: model, depth: model.blockCount)
+    whole.append(samples: samples)
+    whole.finish()
+    // A linear congruential generator (Knuth): the same schedule for the same seed.
+    var state = seed
+    func draw(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int((state >> 33) % UInt64(bound))
+    }
+    let encoder = UtteranceEncoder(model: model, depth: draw(model.blockCount + 1))
+    var place = 0
+    while place < samples.count {
+      let end = min(samples.count, place + 1 + draw(9_000))
+      encoder.append(samples: samples[place..<end], computing: draw(3) == 0)
+      place = end
+      for _ in 0..<draw(6) { encoder.step() }
+      if draw(4) == 0 { encoder.deepen(to: draw(model.blockCount + 1)) }
+    }
+    let depth = encoder.depth
+    let layer = draw(model.blockCount + 1)
+    encoder.finish(to: layer)
+    #expect(encoder.depth == min(depth, layer))
+    #expect(encoder.frameCount(at: encoder.depth) == whole.frameCount(at: 0))
+    for exit in 0..<model.exitCount {
+      encoder.advance(to: model.exits[exit].afterBlock)
+      #expect(!encoder.step())
+      #expect(encoder.logPosteriors(exit: exit) == whole.logPosteriors(exit: exit))
+    }
+    encoder.advance(to: model.blockCount)
+    for layer in 0...model.blockCount {
+      #expect(encoder.frames(at: layer) == whole.frames(at: layer))
+    }
+  }
+
+  @Test(
     "Going deeper later gives the same bits as going deep at once", arguments: GoldenTests.models)
   func deepening(name: String) throws {
     let golden = try Golden(name)

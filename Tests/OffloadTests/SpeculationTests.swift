@@ -449,4 +449,73 @@ import Testing
     #expect(
       streamed.context?.evidence(model: Fixtures.shape, exits: heard.exits) == heard)
   }
+
+  /// What is expected of each depth, made up: for what does not depend on a plan.
+  struct Depths: DepthPlanning {
+    static let name = "depths"
+    var name: String { Self.name }
+    var costs: [Int: Double]
+
+    init(_ settings: PolicySettings) { costs = [:] }
+    init(costs: [Int: Double]) { self.costs = costs }
+
+    func decide(_ evidence: Evidence) -> Decision { SpeculationTests.confidence.decide(evidence) }
+    func expectedCost(_ evidence: Evidence, keepingUpTo blocks: Int) -> Double {
+      costs[blocks] ?? .infinity
+    }
+  }
+
+  @Test func deeperIsComputedAsLongAsItIsWorthItsJoules() {
+    func blocks(
+      _ costs: [Int: Double], _ device: DeviceClass = .laptop, speed: Double? = nil
+    ) -> Int {
+      var speculation = Speculation(
+        settings: SpeculationSettings(mode: .off),
+        costs: CostPredictor(model: .standard, deviceClass: device), maximumSeconds: 30)
+      return speculation.consider(
+        Self.heard(2, blocks: 0, speed: speed), policy: Depths(costs: costs), utterance: 1
+      ).blocks
+    }
+    // The first exit is always wanted, whatever is expected.
+    #expect(blocks([:]) == 2)
+    #expect(blocks([2: 1, 4: 1, 6: 1, 8: 1]) == 2)
+    #expect(blocks([2: 1, 4: 0.9, 6: 0.8, 8: 0.8]) == 6)
+    // What lies behind an exit that is not worth it is not looked at.
+    #expect(blocks([2: 1, 4: 1, 6: 0, 8: 0]) == 2)
+    // A saving that is smaller than the joules' price: 2 blocks and a head, 50 frames.
+    let work = (2 * Fixtures.shape.blockOperations[2] + Fixtures.shape.exitOperations) * 50
+    let device = CostModel.standard.devices[.laptop]!
+    let price = work * device.joulesPerGigaoperation * 1e-9 * CostModel.standard.weights.joule
+    #expect(blocks([2: 1, 4: 1 - 0.99 * price]) == 2)
+    #expect(blocks([2: 1, 4: 1 - 1.01 * price]) == 4)
+    // Never deeper than the device keeps up with.
+    let perFrame = Fixtures.shape.frontEndOperations + 5 * Fixtures.shape.blockOperations[0]
+    #expect(blocks([2: 1, 4: 0.5, 6: 0], speed: perFrame * 25 / 0.7) == 4)
+  }
+
+  @Test func whatIsLeftIsCountedByBlock() {
+    var evidence = Self.heard(2, blocks: 4)
+    let shape = evidence.model
+    #expect(evidence.operationsLeft(to: 4) == 0)
+    #expect(evidence.operationsLeft(to: 6) == shape.operations(blocks: 4, to: 6) * 50)
+    evidence.streamed?.framesLeft = [3, 3, 11, 11, 50, 50, 50, 50]
+    #expect(
+      evidence.operationsLeft(to: 5)
+        == 6 * shape.blockOperations[0] + 22 * shape.blockOperations[2]
+        + 50 * shape.blockOperations[4])
+    #expect(evidence.headOperationsLeft(shape.exits[1]) == 11 * shape.exitOperations)
+    evidence.exits = [Fixtures.exit(1, entropy: 0.1)]
+    #expect(evidence.operationsLeft(to: 4) == 22 * shape.blockOperations[2])
+    #expect(evidence.operationsLeft(to: 2) == 0)
+    // A log's list that does not fit its model is left out, whatever it holds.
+    for list in [[], [1], Array(repeating: 1.0, count: 99)] {
+      evidence.streamed?.framesLeft = list
+      #expect(evidence.operationsLeft(to: 4) == 0)
+      #expect(evidence.headOperationsLeft(shape.exits[1]) == 0)
+    }
+    evidence.streamed?.framesLeft = Array(repeating: 1, count: 8)
+    evidence.exits[0].afterBlock = -7
+    #expect(evidence.operationsLeft(to: 99) == 8 * shape.blockOperations[0])
+    #expect(evidence.headOperationsLeft(.init(exit: 1, afterBlock: -1)) == 0)
+  }
 }

@@ -11,6 +11,9 @@ struct Ending: Sendable {
   /// Bytes that had left the device by then, framing included.
   var bytesAhead: Int
 
+  /// By block: frames that have not been through it yet.
+  var framesLeft: [Double] = []
+
   /// Seconds until the deadline.
   var remaining: Double { max(0, ContinuousClock.now.duration(to: deadline).seconds) }
   /// Seconds since the utterance's end.

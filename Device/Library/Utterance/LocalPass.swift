@@ -7,6 +7,9 @@ import Synchronization
 
 /// The device's own pass over one utterance: chunk by chunk while the user speaks, down to a depth, and exit by exit
 /// afterwards, on the inference thread.
+///
+/// One block of one chunk after the other, always the shallowest that is left: what was heard last does not wait for what only deeper
+/// exits need.
 // @unchecked Sendable holds because `encoder` is touched only inside closures that run on `pool`,
 // which has one thread, so one at a time and in order; all else is immutable or behind a lock.
 final class LocalPass: @unchecked Sendable {
@@ -21,8 +24,6 @@ final class LocalPass: @unchecked Sendable {
   struct Work: Sendable {
     /// Frames that went through each block.
     var blockFrames: [Int] = []
-    /// Frames that went through features and subsampling.
-    var frames = 0
     var seconds = 0.0
   }
 
@@ -35,6 +36,10 @@ final class LocalPass: @unchecked Sendable {
     var exitsBegun = 0
     /// Blocks that keep up with the speech.
     var depth = 0
+    /// Whoever waits for the thread while it catches up.
+    var waiting = 0
+    /// Nothing is computed ahead any more.
+    var isOver = false
   }
 
   private let model: Model
@@ -61,30 +66,62 @@ final class LocalPass: @unchecked Sendable {
     encoder = UtteranceEncoder(model: model, depth: 0)
   }
 
-  /// Takes 16 kHz samples while the user speaks, and computes them down to the depth so far.
-  @discardableResult
-  func append(_ samples: [Float]) async throws -> Work {
-    try await pool.run { _ in self.timed { self.encoder.append(samples: samples) } }
+  /// Takes 16 kHz samples while the user speaks; features and subsampling only.
+  func append(_ samples: [Float]) async throws {
+    try await first { _ in self.encoder.append(samples: samples, computing: false) }
   }
 
   /// From now on keeps up with the speech down to `block`.
-  func keepUp(to block: Int) async throws -> Work {
-    try await pool.run { _ in
-      self.timed {
-        self.begin(blocks: block, exits: 0)
-        self.encoder.advance(to: block)
-      }
+  func keepUp(to block: Int) async throws {
+    try await first { _ in
+      self.begin(blocks: block, exits: 0)
+      self.encoder.deepen(to: block)
+      self.state.withLock { $0.depth = self.encoder.depth }
     }
   }
 
-  /// What the exits down to the depth say of what was heard so far; an exit that no frame has reached is left out.
+  /// Computes what was heard down to the depth, letting everything else go first.
+  /// - Returns: what was computed, when nothing is left or `stopAhead` was called.
+  func catchUp() async throws -> Work {
+    var work = Work(blockFrames: Array(repeating: 0, count: model.blockCount))
+    while true {
+      let (part, isDone) = try await pool.run { _ in
+        var isDone = false
+        let part = self.timed {
+          while !isDone, !self.state.withLock({ $0.waiting > 0 || $0.isOver }) {
+            isDone = !self.encoder.step()
+          }
+        }
+        return (part, isDone || self.state.withLock { $0.isOver })
+      }
+      work.seconds += part.seconds
+      for (block, frames) in part.blockFrames.enumerated() { work.blockFrames[block] += frames }
+      if isDone { return work }
+    }
+  }
+
+  /// The user has stopped, or nobody wants to know: `catchUp` returns after the block that it is computing.
+  func stopAhead() { state.withLock { $0.isOver = true } }
+
+  /// Runs `work` on the thread, before what `catchUp` has not begun.
+  private func first<Result: Sendable>(
+    _ work: @escaping @Sendable (InferencePool.Cancellation) throws -> Result
+  ) async throws -> Result {
+    state.withLock { $0.waiting += 1 }
+    defer { state.withLock { $0.waiting -= 1 } }
+    return try await pool.run(work)
+  }
+
+  /// What the exits say of what was heard so far, as far as all chunks of it have come to them.
   func heard() async throws -> [ExitResult] {
-    try await pool.run { _ in
+    try await first { _ in
       let exits = self.model.configuration.encoder.exits
+      let chunk = self.model.configuration.encoder.chunkFrames
+      let whole = self.encoder.frameCount(at: 0) / chunk * chunk
       var results: [ExitResult] = []
       for (index, exit) in exits.enumerated()
-      where exit.afterBlock <= self.encoder.depth
-        && self.encoder.frameCount(at: exit.afterBlock) > 0
+      where exit.afterBlock <= self.encoder.depth && whole > 0
+        && self.encoder.frameCount(at: exit.afterBlock) >= whole
       {
         self.begin(blocks: exit.afterBlock, exits: index + 1)
         results.append(self.result(exit: index + 1, previous: results.last))
@@ -93,9 +130,16 @@ final class LocalPass: @unchecked Sendable {
     }
   }
 
-  /// The utterance is over: computes its last chunk, as deep as the others.
-  func finish() async throws {
-    try await pool.run { _ in self.encoder.finish() }
+  /// The utterance is over: computes what was heard last, but only down to `block`; the rest of it is computed exit by
+  /// exit.
+  /// - Returns: frames that have not been through a block yet, by block.
+  func finish(to block: Int) async throws -> [Double] {
+    stopAhead()
+    return try await first { _ in
+      self.encoder.finish(to: block)
+      let frames = self.encoder.frameCount(at: 0)
+      return (1...self.model.blockCount).map { Double(frames - self.encoder.frameCount(at: $0)) }
+    }
   }
 
   /// Computes down to exit number `exit` (from 1), and the exits before it if they are not there.
@@ -103,7 +147,7 @@ final class LocalPass: @unchecked Sendable {
   /// - Throws: `CancellationError` between exits when the task is cancelled.
   @discardableResult
   func advance(toExit exit: Int) async throws -> ExitResult {
-    try await pool.run { cancellation in
+    try await first { cancellation in
       while self.all.count < exit {
         if cancellation.isCancelled { throw CancellationError() }
         let number = self.all.count + 1
@@ -119,7 +163,7 @@ final class LocalPass: @unchecked Sendable {
 
   /// Features `[n, dimension]` of `layer`, from the `frame`th on.
   func features(at layer: Int, from frame: Int = 0) async throws -> [Float] {
-    try await pool.run { _ in
+    try await first { _ in
       self.begin(blocks: layer, exits: 0)
       self.encoder.advance(to: layer)
       return Array(self.encoder.frames(at: layer).dropFirst(frame * self.model.dimension))
@@ -144,14 +188,11 @@ final class LocalPass: @unchecked Sendable {
 
   /// Only on `pool`.
   private func timed(_ compute: () -> Void) -> Work {
-    func counts() -> [Int] { (0...model.blockCount).map { encoder.frameCount(at: $0) } }
+    func counts() -> [Int] { (1...model.blockCount).map { encoder.frameCount(at: $0) } }
     let before = counts()
     let clock = ContinuousClock()
     let seconds = clock.measure(compute).seconds
-    let after = counts()
-    state.withLock { $0.depth = encoder.depth }
-    let frames = zip(after, before).map { $0 - $1 }
-    return Work(blockFrames: Array(frames.dropFirst()), frames: frames[0], seconds: seconds)
+    return Work(blockFrames: zip(counts(), before).map { $0 - $1 }, seconds: seconds)
   }
 
   /// Only on `pool`.

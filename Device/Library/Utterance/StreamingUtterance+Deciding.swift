@@ -37,7 +37,7 @@ extension StreamingUtterance {
           continue
         }
         measure(
-          from: max(before, pass.depth), to: result.evidence.afterBlock,
+          from: before, to: result.evidence.afterBlock,
           isFirst: results.isEmpty, seconds: started.duration(to: .now).seconds, ending)
         if results.count < next { results.append(result) }
       case .stop(let exit):
@@ -67,7 +67,8 @@ extension StreamingUtterance {
     var streamed: StreamedWork?
     if !ending.isWhole {
       streamed = StreamedWork(
-        isSpeaking: false, secondsHeard: ending.seconds, blocksDone: pass.depth)
+        isSpeaking: false, secondsHeard: ending.seconds, blocksDone: pass.depth,
+        framesLeft: ending.framesLeft)
       if let plan = speculation.plan, let attempt {
         streamed?.sent = SentAhead(
           splitLayer: plan.splitLayer, codec: plan.codec,
@@ -138,12 +139,11 @@ extension StreamingUtterance {
     from: Int, to: Int, isFirst: Bool, seconds: Double, _ ending: Ending
   ) {
     // The first one warms up; what was computed while the user spoke says nothing here.
-    guard ending.seconds > 0.2, !isFirst, to > from else { return }
+    guard ending.seconds > 0.2, !isFirst, to > pass.depth else { return }
     let shape = recognizer.shape
-    let frames = (ending.seconds * shape.framesPerSecond).rounded(.up)
-    recognizer.measure(
-      operations: frames * (shape.operations(blocks: from, to: to) + shape.exitOperations),
-      seconds: seconds)
+    var operations = ending.framesLeft[to - 1] * shape.exitOperations
+    for block in from..<to { operations += ending.framesLeft[block] * shape.blockOperations[block] }
+    recognizer.measure(operations: operations, seconds: seconds)
   }
 
   /// Opens a stream for an utterance that is over, and sends all of it.

@@ -38,6 +38,12 @@ public actor StreamingUtterance {
   /// Samples at the latest question whether to go deeper, or to send ahead.
   private var consideredSamples = 0
   private var fedFrames = 0
+  /// Whether the depth to begin with was chosen.
+  private var hasBegun = false
+  /// What goes on behind `append`; nil: everything is computed.
+  private var computing: Task<Void, Never>?
+  /// Why it could not go on.
+  private var failure: (any Error)?
 
   init(recognizer: DeviceRecognizer, isWhole: Bool) async {
     self.recognizer = recognizer
@@ -72,8 +78,8 @@ public actor StreamingUtterance {
 
   /// Takes the next 16 kHz samples in [-1, 1].
   ///
-  /// Returns when they are computed as deep as the device keeps up with, so that a caller that waits cannot fill
-  /// the memory.
+  /// Returns as soon as they are taken; computing goes on behind. A caller that is ahead of the device waits until what it has
+  /// brought before is computed, so that it cannot fill the memory.
   ///
   /// - Throws: `RecognitionError` for samples that are not finite or too many (they are not taken, and the utterance
   ///   goes on), and for a call after the end or before the one before it has returned.
@@ -83,12 +89,20 @@ public actor StreamingUtterance {
     try recognizer.check(new, after: samples.count)
     guard !new.isEmpty else { return }
     samples += new
-    let work = try await pass.append(new)
+    if !isWhole, !hasBegun {
+      hasBegun = true
+      let advice = speculation.consider(
+        listeningEvidence([], seconds: Speculation.supposedSeconds, heard: 0),
+        policy: recognizer.policy, utterance: number)
+      try await pass.keepUp(to: advice.blocks)
+    }
+    try await pass.append(new)
     guard !isWhole else { return }
-    measure(work)
-    try await listen()
+    if samples.count - consideredSamples >= 2 * interval { await computing?.value }
+    if let failure { throw failure }
     // Cancelled meanwhile.
     if phase == .over { throw RecognitionError.over }
+    if computing == nil { computing = Task { await compute() } }
   }
 
   /// The user has stopped: decides, and gives the transcript by the deadline, which counts from this call.
@@ -102,15 +116,22 @@ public actor StreamingUtterance {
       throw RecognitionError.noSamples
     }
     phase = .deciding
-    probe?.withdraw()
     defer { phase = .over }
     let began = isWhole ? created : ContinuousClock.now
-    let ending = Ending(
+    probe?.withdraw()
+    pass.stopAhead()
+    await computing?.value
+    if let failure {
+      await giveUp()
+      throw failure
+    }
+    var ending = Ending(
       seconds: seconds, signalToNoise: SignalToNoise.estimate(samples), began: began,
       deadline: began.advanced(by: .seconds(recognizer.configuration.deadline)),
       isWhole: isWhole, bytesAhead: attempt?.progress.bytesSent ?? 0)
     do {
-      try await pass.finish()
+      // What is being sent is computed first.
+      ending.framesLeft = try await pass.finish(to: speculation.plan?.splitLayer ?? 0)
       try await feed()
       let recognition = try await decide(ending)
       learner?.observe(outcome(of: recognition))
@@ -143,6 +164,7 @@ public actor StreamingUtterance {
     _ = speculation.cancel()
     attempt?.cancel()
     probe?.withdraw()
+    pass.stopAhead()
     var bytes = 0
     if attempt != nil {
       let traffic = await traffic()
@@ -160,31 +182,53 @@ public actor StreamingUtterance {
     return (max(0, now.sent - trafficBefore.sent), max(0, now.received - trafficBefore.received))
   }
 
-  /// Asks now and then what to do while the user speaks, and does it.
-  private func listen() async throws {
-    if speculation.plan != nil, attempt?.failure != nil { speculation.lost() }
-    let interval = Int(
-      recognizer.configuration.packetDuration * Double(AudioReader.sampleRate))
-    if samples.count - consideredSamples >= interval {
-      consideredSamples = samples.count
-      let exits = try await pass.heard().map(\.evidence)
-      guard phase == .listening else { return }
-      let advice = speculation.consider(
-        listeningEvidence(exits), policy: recognizer.policy, utterance: number)
-      if let start = advice.start { open(start) }
-      if advice.blocks > pass.depth { measure(try await pass.keepUp(to: advice.blocks)) }
-    }
-    try await feed()
+  /// Samples after which it is asked again what to do.
+  private var interval: Int {
+    Int(recognizer.configuration.packetDuration * Double(AudioReader.sampleRate))
   }
 
-  private func listeningEvidence(_ exits: [ExitEvidence]) -> Evidence {
+  /// Computes what was heard, asks now and then what to do while the user speaks, and does it; until nothing is left.
+  private func compute() async {
+    do {
+      while phase == .listening {
+        measure(try await pass.catchUp())
+        guard phase == .listening else { break }
+        if speculation.plan != nil, attempt?.failure != nil { speculation.lost() }
+        let isDue = samples.count - consideredSamples >= interval
+        if isDue { try await consider() }
+        try await feed()
+        if !isDue { break }
+      }
+    } catch {
+      failure = error
+    }
+    computing = nil
+  }
+
+  private func consider() async throws {
+    consideredSamples = samples.count
+    let seconds = seconds
+    let exits = try await pass.heard().map(\.evidence)
+    // Nothing was computed of all that was heard: the next chunk came in between.
+    guard phase == .listening, pass.depth == 0 || !exits.isEmpty else { return }
+    let advice = speculation.consider(
+      listeningEvidence(exits, seconds: seconds, heard: seconds), policy: recognizer.policy,
+      utterance: number)
+    if let start = advice.start { open(start) }
+    if advice.blocks > pass.depth { try await pass.keepUp(to: advice.blocks) }
+  }
+
+  /// Of an utterance as if it were over after `seconds`.
+  private func listeningEvidence(
+    _ exits: [ExitEvidence], seconds: Double, heard: Double
+  ) -> Evidence {
     Evidence(
       model: recognizer.shape, exits: exits, utteranceSeconds: seconds,
       deadlineRemaining: recognizer.configuration.deadline,
       link: recognizer.link?.linkEstimate ?? .unknown,
       edge: recognizer.link?.edgeEstimate ?? .unknown, options: recognizer.offloadOptions,
       deviceSpeed: recognizer.speed, time: Date().timeIntervalSince1970, draw: draw,
-      streamed: StreamedWork(isSpeaking: true, secondsHeard: seconds, blocksDone: pass.depth))
+      streamed: StreamedWork(isSpeaking: true, secondsHeard: heard, blocksDone: pass.depth))
   }
 
   private func open(_ start: Speculation.Start) {
@@ -223,9 +267,9 @@ public actor StreamingUtterance {
 
   private func measure(_ work: LocalPass.Work) {
     let shape = recognizer.shape
-    // The front end alone is another kind of work, and a single chunk may be too short to be timed.
+    // A single chunk may be too short to be timed.
     guard work.blockFrames.contains(where: { $0 > 0 }), work.seconds > 1e-3 else { return }
-    var operations = Double(work.frames) * shape.frontEndOperations
+    var operations = 0.0
     for (block, frames) in work.blockFrames.enumerated() {
       operations += Double(frames) * shape.operations(blocks: block, to: block + 1)
     }

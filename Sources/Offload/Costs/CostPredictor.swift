@@ -128,11 +128,12 @@ public struct CostPredictor: Sendable {
     seconds: Double, joules: Double
   ) {
     let shape = evidence.model
-    var perFrame = shape.operations(blocks: evidence.blocksDone, to: exit.afterBlock)
+    var operations = evidence.operationsLeft(to: exit.afterBlock)
     // The heads on the way are computed while the user speaks, as the blocks are.
-    if exit.afterBlock > evidence.blocksDoneAhead { perFrame += shape.exitOperations }
-    if evidence.exits.isEmpty, evidence.streamed == nil { perFrame += shape.frontEndOperations }
-    let operations = perFrame * evidence.frameCount
+    operations += evidence.headOperationsLeft(exit)
+    if evidence.exits.isEmpty, evidence.streamed == nil {
+      operations += shape.frontEndOperations * evidence.frameCount
+    }
     return (
       operations / max(evidence.deviceSpeed ?? device.operationsPerSecond, 1),
       operations * device.joulesPerGigaoperation * 1e-9
@@ -180,7 +181,7 @@ public struct CostPredictor: Sendable {
     let shape = evidence.model
     let frames = evidence.frameCount
     // What the device still has to compute before it can ship this layer.
-    var deviceWork = shape.operations(blocks: evidence.blocksDone, to: splitLayer) * frames
+    var deviceWork = evidence.operationsLeft(to: splitLayer)
     if evidence.exits.isEmpty, evidence.streamed == nil {
       deviceWork += shape.frontEndOperations * frames
     }

@@ -52,11 +52,38 @@ public struct Evidence: Hashable, Codable, Sendable {
   /// The exit that comes next, nil after the last.
   public var nextExit: ModelShape.ExitPoint? { model.exit(after: exits.last?.exit) }
 
-  /// Blocks that the device has computed.
+  /// Blocks that the device has computed, but for what was heard last.
   public var blocksDone: Int { max(exits.last?.afterBlock ?? 0, blocksDoneAhead) }
 
   /// Of these, blocks that were computed while the user spoke.
   public var blocksDoneAhead: Int { streamed?.blocksDone ?? 0 }
+
+  /// Operations on the device until a layer of the whole utterance is there, without front end and heads.
+  /// - Parameter layer: 0 for subsampled features, k for the output of block k.
+  public func operationsLeft(to layer: Int) -> Double {
+    guard let framesLeft else {
+      return model.operations(blocks: blocksDone, to: layer) * frameCount
+    }
+    var left = 0.0
+    let seen = max(0, exits.last?.afterBlock ?? 0)
+    for block in seen..<max(seen, min(layer, model.blockCount)) {
+      left += framesLeft[block] * model.blockOperations[block]
+    }
+    return left
+  }
+
+  /// Operations until an exit's head has seen the whole utterance, once its block has.
+  public func headOperationsLeft(_ exit: ModelShape.ExitPoint) -> Double {
+    guard let framesLeft, (1...framesLeft.count).contains(exit.afterBlock) else {
+      return exit.afterBlock > blocksDoneAhead ? frameCount * model.exitOperations : 0
+    }
+    return framesLeft[exit.afterBlock - 1] * model.exitOperations
+  }
+
+  /// nil also where a log's list does not fit its model.
+  private var framesLeft: [Double]? {
+    streamed?.framesLeft.flatMap { $0.count == model.blockCount && !$0.isEmpty ? $0 : nil }
+  }
 
   /// Whether the user is still speaking.
   public var isSpeaking: Bool { streamed?.isSpeaking ?? false }

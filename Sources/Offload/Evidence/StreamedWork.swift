@@ -10,18 +10,24 @@ public struct StreamedWork: Hashable, Codable, Sendable {
   public var secondsHeard: Double
   /// Blocks computed of all that was heard, the heads of the exits on the way included.
   public var blocksDone: Int
+  /// By block: encoder frames that have not been through it yet. What was heard last is computed exit by exit, so that the
+  /// first exit need not wait for blocks that only deeper ones need. nil: all have been through `blocksDone`, none
+  /// through those beyond.
+  public var framesLeft: [Double]?
   /// What was sent and is still of use; nil: nothing.
   public var sent: SentAhead?
   /// Bytes that a budget has set aside for this utterance and that are not spent; nil: nothing was set aside.
   public var reservedBytes: Double?
 
   public init(
-    isSpeaking: Bool, secondsHeard: Double, blocksDone: Int, sent: SentAhead? = nil,
+    isSpeaking: Bool, secondsHeard: Double, blocksDone: Int, framesLeft: [Double]? = nil,
+    sent: SentAhead? = nil,
     reservedBytes: Double? = nil
   ) {
     self.isSpeaking = isSpeaking
     self.secondsHeard = secondsHeard
     self.blocksDone = blocksDone
+    self.framesLeft = framesLeft
     self.sent = sent
     self.reservedBytes = reservedBytes
   }

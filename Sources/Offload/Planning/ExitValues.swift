@@ -2,28 +2,43 @@
 /// classes of confidence, from the deepest exit that can be reached back.
 ///
 /// What one learns on the way has its worth in it: an exit that turns out unsure may still be offloaded.
-struct ExitValues {
+public struct ExitValues: Sendable {
   /// An exit that is still to come, and the cheapest offload there.
-  struct Stage {
+  public struct Stage: Sendable {
     var classes: ConfidenceClasses
     /// Cost units of coming here from the exit before.
     var step: Double
     var offload: Offload?
+
+    /// - Parameter offload: nil where there is none.
+    public init(classes: ConfidenceClasses, step: Double, offload: Offload?) {
+      self.classes = classes
+      self.step = step
+      self.offload = offload
+    }
   }
 
   /// An offload's costs but for errors, and how likely its answer is in time.
-  struct Offload {
+  public struct Offload: Sendable {
     var cost: Double
     var inTime: Double
+
+    /// - Parameters:
+    ///   - cost: cost units, from the stage on.
+    ///   - inTime: probability that the edge's answer counts.
+    public init(cost: Double, inTime: Double) {
+      self.cost = cost
+      self.inTime = inTime
+    }
   }
 
   /// By class of the first stage.
-  private(set) var values: [Double] = []
+  public private(set) var values: [Double] = []
 
   /// - Parameters:
   ///   - stages: in order; at least one.
   ///   - word: cost units of a word that is wrong.
-  init(_ stages: [Stage], word: Double) {
+  public init(_ stages: [Stage], word: Double) {
     var fallback: [Double] = []
     for index in stages.indices.reversed() {
       let stage = stages[index]
@@ -64,7 +79,7 @@ struct ExitValues {
   private(set) var fallbackRates: [Double] = []
 
   /// What to expect of a list by class, after a class of the exit before, or, with nil, before any exit.
-  static func expectation(_ values: [Double], after row: [Double]) -> Double {
+  public static func expectation(_ values: [Double], after row: [Double]) -> Double {
     var sum = 0.0
     for (value, probability) in zip(values, row) { sum += value * probability }
     return sum

@@ -21,49 +21,40 @@ struct ExpectedCostPlan: Sendable {
   let costs: CostPredictor
   private let criterion: ConfidenceCriterion
   private let calibration: Calibration
-  /// What was fitted for utterances of one length.
-  private struct Length {
-    /// By exit number; the place 0 is empty.
-    var entries: [CalibrationEntry?]
-    /// Mean error rates of an exit and of the edge, for before its confidence is known.
-    var priors: [Prior?]
-  }
-
-  private let short: Length
-  private let long: Length
-
-  private struct Prior {
-    var exit: Double?
-    var edge: Double?
-  }
+  private let expectations: ErrorExpectations
+  private typealias Length = ErrorExpectations.Length
 
   init(_ settings: PolicySettings) {
     costs = settings.costs
     criterion = settings.criterion
     calibration = settings.calibration
-    let last = settings.calibration.entries.map(\.exit).max() ?? 0
-    var entries: [CalibrationEntry?] = Array(repeating: nil, count: last + 1)
-    for exit in stride(from: 1, through: last, by: 1) {
-      entries[exit] = settings.calibration.entry(exit: exit, criterion: settings.criterion)
-    }
-    func length(_ words: Double) -> Length {
-      let own = entries.map { $0?.for(words: words) }
-      return Length(
-        entries: own,
-        priors: own.map { entry in
-          entry.map {
-            Prior(
-              exit: $0.meanErrorRate ?? Self.mean($0.errorRate),
-              edge: $0.meanEdgeErrorRate ?? Self.mean($0.edgeErrorRate))
-          }
-        })
-    }
-    short = length(0)
-    long = length(.infinity)
+    expectations = ErrorExpectations(
+      settings.calibration, criterion: settings.criterion,
+      assumedWordsPerSecond: settings.costs.model.wordsPerSecond)
   }
 
   func predictions(_ evidence: Evidence) -> [Decision.Prediction] {
     costs.predictions(evidence, calibration: calibration, criterion: criterion)
+  }
+
+  /// The same with the answer times that link and edge let one expect.
+  func values(
+    _ evidence: Evidence, _ predictions: [Decision.Prediction], prices: Prices = Prices()
+  ) -> [Double] {
+    values(evidence, predictions, prices: prices) { cost in
+      AnswerTimes(
+        costs.parts(ofOffload: cost, link: evidence.link, edge: evidence.edge),
+        link: evidence.link, edge: evidence.edge, model: costs.model)
+    }
+  }
+
+  /// J of the best action, if so many blocks had been computed while the user spoke.
+  func leastCost(
+    _ evidence: Evidence, keepingUpTo blocks: Int, prices: Prices = Prices()
+  ) -> Double {
+    var evidence = evidence
+    evidence.streamed?.blocksDone = blocks
+    return values(evidence, predictions(evidence), prices: prices).min() ?? .infinity
   }
 
   /// J of every prediction's action; infinite for what cannot be done or is not calibrated.
@@ -72,13 +63,18 @@ struct ExpectedCostPlan: Sendable {
     _ evidence: Evidence, _ predictions: [Decision.Prediction], prices: Prices = Prices(),
     answerTimes: (PredictedCost) -> AnswerTimes
   ) -> [Double] {
-    let words = expectedWords(evidence)
-    let length = words < CalibrationEntry.shortWords ? short : long
+    let words = expectations.words(
+      after: evidence.exits.last, firstExit: evidence.model.exits.first?.exit ?? 1,
+      seconds: evidence.utteranceSeconds)
+    let length = expectations.length(words)
     let outlook = outlook(evidence, length)
     let word = costs.model.weights.wordError * words
     let isOffloadPossible =
       evidence.link.connectivity != .disconnected && outlook.edge != nil
-    if let chain = chain(evidence, outlook, length) {
+    // Without classes expectations stand in for distributions.
+    if let chain = expectations.chain(
+      after: evidence.exits.last, exits: outlook.reaches.map(\.exit.exit), words: words)
+    {
       return values(
         evidence, predictions, chain, outlook, word: word, prices: prices,
         isOffloadPossible: isOffloadPossible, answerTimes: answerTimes)
@@ -113,52 +109,6 @@ struct ExpectedCostPlan: Sendable {
     return values
   }
 
-  /// What the calibration's classes of confidence say, from here on.
-  private struct Chain {
-    /// Error rates of the latest exit, nil before the first, and of the edge.
-    var now: Double?
-    var edge: Double
-    /// Probabilities of the next exit's classes; empty after the last.
-    var row: [Double]
-    /// Of the exits to come, as far as they can be reached.
-    var classes: [ConfidenceClasses]
-  }
-
-  /// nil where classes were not fitted: then expectations stand in for distributions.
-  private func chain(_ evidence: Evidence, _ outlook: LocalOutlook, _ length: Length) -> Chain? {
-    var classes: [ConfidenceClasses] = []
-    for reach in outlook.reaches {
-      guard let own = entry(reach.exit.exit, length)?.classes else { return nil }
-      classes.append(own)
-    }
-    guard let latest = evidence.exits.last else {
-      guard let first = classes.first, let edge = outlook.edge else { return nil }
-      return Chain(now: nil, edge: edge, row: first.share, classes: classes)
-    }
-    guard let own = entry(latest.exit, length)?.classes else { return nil }
-    let (first, second, share) = own.neighbours(
-      latest.confidence(criterion), criterion: criterion)
-    func mean(_ values: [Double]) -> Double {
-      values[first] + share * (values[second] - values[first])
-    }
-    var row: [Double] = []
-    if let next = classes.first {
-      guard own.next.count == own.count, own.next[first].count == next.count else { return nil }
-      row = zip(own.next[first], own.next[second]).map { $0 + share * ($1 - $0) }
-    }
-    for (own, next) in zip(classes, classes.dropFirst())
-    where own.next.first?.count != next.count { return nil }
-    let confidence = latest.confidence(criterion)
-    func rate(_ line: ErrorRateLine?, _ byClass: [Double]) -> Double {
-      line.flatMap {
-        confidence.isNaN ? nil : $0.errorRate(at: confidence, criterion: criterion)
-      } ?? mean(byClass)
-    }
-    return Chain(
-      now: rate(own.errors, own.errorRate), edge: rate(own.edgeErrors, own.edgeErrorRate),
-      row: row, classes: classes)
-  }
-
   /// An offload as it is from a place on the way, without what computing up to there costs.
   private struct BareOffload {
     var cost: PredictedCost
@@ -168,7 +118,7 @@ struct ExpectedCostPlan: Sendable {
   }
 
   private func values(
-    _ evidence: Evidence, _ predictions: [Decision.Prediction], _ chain: Chain,
+    _ evidence: Evidence, _ predictions: [Decision.Prediction], _ chain: ErrorExpectations.Chain,
     _ outlook: LocalOutlook, word: Double, prices: Prices, isOffloadPossible: Bool,
     answerTimes: (PredictedCost) -> AnswerTimes
   ) -> [Double] {
@@ -312,7 +262,7 @@ struct ExpectedCostPlan: Sendable {
       // Nothing is known of the next exit: go there all the same if it is the only way to a transcript.
       return offload.isFinite ? step + offload : step + word
     }
-    let entry = entry(next.exit.exit, length)
+    let entry = length.entry(next.exit.exit)
     func best(_ rate: Double, edge: Double?) -> Double {
       var best = min(rate * word, offload + ((edge ?? 0) - (outlook.edge ?? 0)) * word)
       var beyond: Double? = rate
@@ -344,7 +294,7 @@ struct ExpectedCostPlan: Sendable {
   /// What is to be expected of the exits to come and of the edge.
   private func outlook(_ evidence: Evidence, _ length: Length) -> LocalOutlook {
     let latest = evidence.exits.last
-    let entry = latest.flatMap { self.entry($0.exit, length) }
+    let entry = latest.flatMap { length.entry($0.exit) }
     var outlook = LocalOutlook(now: nil, edge: nil, reaches: [])
     var previousExit = latest?.exit
     var rate: Double?
@@ -353,10 +303,10 @@ struct ExpectedCostPlan: Sendable {
       outlook.now = entry?.errorRate.errorRate(at: confidence, criterion: criterion)
       outlook.edge =
         entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion)
-        ?? prior(evidence.nextExit?.exit, length)?.edge
+        ?? length.prior(evidence.nextExit?.exit)?.edge
       rate = entry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
     } else {
-      outlook.edge = prior(evidence.nextExit?.exit, length)?.edge
+      outlook.edge = length.prior(evidence.nextExit?.exit)?.edge
     }
     for exit in evidence.model.exits where exit.exit > (latest?.exit ?? 0) {
       let work = costs.localWork(evidence, to: exit)
@@ -366,9 +316,9 @@ struct ExpectedCostPlan: Sendable {
         rate =
           previousExit.flatMap { previous in
             rate.flatMap { self.rate(after: previous, from: $0, to: exit.exit, length) }
-          } ?? prior(exit.exit, length)?.exit ?? rate
+          } ?? length.prior(exit.exit)?.exit ?? rate
       } else if rate == nil {
-        rate = prior(exit.exit, length)?.exit ?? outlook.now
+        rate = length.prior(exit.exit)?.exit ?? outlook.now
       }
       outlook.reaches.append(
         .init(exit: exit, seconds: work.seconds, joules: work.joules, errorRate: rate))
@@ -380,30 +330,8 @@ struct ExpectedCostPlan: Sendable {
   /// The error rate to expect one exit further, where `rate` is to be expected at `exit`: the curves are
   /// read at the confidence that has this rate.
   private func rate(after exit: Int, from rate: Double, to next: Int, _ length: Length) -> Double? {
-    guard let entry = entry(exit, length), let last = entry.errorRate.steps.last else { return nil }
+    guard let entry = length.entry(exit), let last = entry.errorRate.steps.last else { return nil }
     let step = entry.errorRate.steps.first { $0.errorRate >= rate } ?? last
     return entry.nextExitErrorRate.errorRate(at: step.limit, criterion: criterion)
-  }
-
-  private func expectedWords(_ evidence: Evidence) -> Double {
-    let latest = evidence.exits.last
-    return entry(latest?.exit ?? evidence.model.exits.first?.exit ?? 1, long)?.words?
-      .count(tokens: latest?.tokenCount, seconds: evidence.utteranceSeconds)
-      ?? costs.model.wordsPerSecond * evidence.utteranceSeconds
-  }
-
-  private func entry(_ exit: Int, _ length: Length) -> CalibrationEntry? {
-    exit < length.entries.count ? length.entries[exit] : nil
-  }
-
-  private func prior(_ exit: Int?, _ length: Length) -> Prior? {
-    guard let exit, exit < length.priors.count else { return nil }
-    return length.priors[exit]
-  }
-
-  /// The steps' plain mean, where a calibration does not say how many utterances lie on each.
-  private static func mean(_ curve: ErrorRateCurve) -> Double? {
-    guard !curve.steps.isEmpty else { return nil }
-    return curve.steps.reduce(0) { $0 + $1.errorRate } / Double(curve.steps.count)
   }
 }

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// That alone keeps the budget only on average. The ledger's reservations keep it every day: without room for
 /// an offload's worst case there is none.
-public final class BudgetPolicy: LearningPolicy {
+public final class BudgetPolicy: LearningPolicy, DepthPlanning {
   public static let name = "budget"
   public var name: String { Self.name }
 
@@ -52,22 +52,13 @@ public final class BudgetPolicy: LearningPolicy {
 
   public func decide(_ evidence: Evidence) -> Decision {
     let predictions = plan.predictions(evidence)
-    let (price, left, budget) = memory.withLock { state in
+    let (prices, left, budget) = memory.withLock { state in
       (
-        Self.price(state, at: evidence.time), state.ledger.available(at: evidence.time),
+        Self.prices(state, at: evidence.time), state.ledger.available(at: evidence.time),
         state.ledger.budget
       )
     }
-    let prices =
-      switch budget.resource {
-      case .megabytes: ExpectedCostPlan.Prices(byte: price * 1e-6)
-      case .joules: ExpectedCostPlan.Prices(radioJoule: price)
-      }
-    var values = plan.values(evidence, predictions, prices: prices) { cost in
-      AnswerTimes(
-        plan.costs.parts(ofOffload: cost, link: evidence.link, edge: evidence.edge),
-        link: evidence.link, edge: evidence.edge, model: plan.costs.model)
-    }
+    var values = plan.values(evidence, predictions, prices: prices)
     var needed = Double.infinity
     var cheapestAllowed = Double.infinity
     var cheapest = Double.infinity
@@ -94,6 +85,20 @@ public final class BudgetPolicy: LearningPolicy {
     return PlannedDecision.make(
       policy: name, evidence: evidence, predictions: predictions, values: values, choice: choice,
       seed: seed, refusal: refusal)
+  }
+
+  public func expectedCost(_ evidence: Evidence, keepingUpTo blocks: Int) -> Double {
+    plan.leastCost(
+      evidence, keepingUpTo: blocks,
+      prices: memory.withLock { Self.prices($0, at: evidence.time) })
+  }
+
+  private static func prices(_ state: State, at time: Double) -> ExpectedCostPlan.Prices {
+    let price = price(state, at: time)
+    return switch state.ledger.budget.resource {
+    case .megabytes: ExpectedCostPlan.Prices(byte: price * 1e-6)
+    case .joules: ExpectedCostPlan.Prices(radioJoule: price)
+    }
   }
 
   public func begin(_ decision: Decision, utterance: UInt64, at time: Double) -> Permission {

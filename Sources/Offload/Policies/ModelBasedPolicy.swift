@@ -2,7 +2,7 @@
 /// curves, the link's percentiles and the edge's expected wait: when to stop, where to split, with which
 /// codec and packet duration (Neurosurgeon, ASPLOS 2017; SPINN, MobiCom 2020). Near ties are drawn, see
 /// `DampedChoice`.
-public struct ModelBasedPolicy: Policy {
+public struct ModelBasedPolicy: DepthPlanning {
   public static let name = "model-based"
   public var name: String { Self.name }
 
@@ -18,13 +18,13 @@ public struct ModelBasedPolicy: Policy {
 
   public func decide(_ evidence: Evidence) -> Decision {
     let predictions = plan.predictions(evidence)
-    let values = plan.values(evidence, predictions) { cost in
-      AnswerTimes(
-        plan.costs.parts(ofOffload: cost, link: evidence.link, edge: evidence.edge),
-        link: evidence.link, edge: evidence.edge, model: plan.costs.model)
-    }
+    let values = plan.values(evidence, predictions)
     return PlannedDecision.make(
       policy: name, evidence: evidence, predictions: predictions, values: values, choice: choice,
       seed: seed)
+  }
+
+  public func expectedCost(_ evidence: Evidence, keepingUpTo blocks: Int) -> Double {
+    plan.leastCost(evidence, keepingUpTo: blocks)
   }
 }

@@ -53,6 +53,9 @@ public struct Speculation: Sendable {
     case withdraw(SpeculationPlan)
   }
 
+  /// Length of speech that is supposed when the user begins to speak, to choose a depth before anything was heard.
+  public static let supposedSeconds = 1.0
+
   public let settings: SpeculationSettings
   public private(set) var phase = Phase.watching
   /// What a budget granted; nil: nothing was reserved, or without limit.
@@ -77,6 +80,7 @@ public struct Speculation: Sendable {
     if case .sending(let plan) = phase { plan } else { nil }
   }
 
+  /// What to do, now that so much was heard; called when the user begins to speak, and now and then from there on.
   /// - Parameters:
   ///   - evidence: of what was heard, as if the utterance were over: its length is what was heard, the whole deadline
   ///     is left, its exits are those computed so far, and `streamed` says that the user is speaking.
@@ -95,6 +99,9 @@ public struct Speculation: Sendable {
     var wanted = max(outlook.blocksWanted, evidence.model.exits.first?.afterBlock ?? 0)
     let start = start(outlook, asked, policy: policy, utterance: utterance)
     if let layer = start?.plan.splitLayer { wanted = max(wanted, layer) }
+    if let planner = policy as? any DepthPlanning {
+      wanted = planner.depth(asked, from: max(wanted, blocks), most: realTime, costs: costs)
+    }
     blocks = max(blocks, min(wanted, realTime))
     return Advice(blocks: blocks, start: start)
   }

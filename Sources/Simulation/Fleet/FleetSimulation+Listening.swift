@@ -38,6 +38,13 @@ extension FleetSimulation {
       listening.speculation = Speculation(
         settings: configuration.speculation, costs: devices[number].costs,
         maximumSeconds: configuration.maximumUtteranceSeconds)
+      let evidence = listeningEvidence(
+        number, listening, seconds: Speculation.supposedSeconds, heard: 0, exits: [], blocks: 0,
+        at: time)
+      let blocks = devices[number].policy.flatMap {
+        listening.speculation?.consider(evidence, policy: $0, utterance: context.identity).blocks
+      }
+      listening.pass?.deepen(to: blocks ?? 0, at: time)
     }
     devices[number].listening = listening
     attend(number, stopsAtStart: usesSharedEdge)
@@ -122,24 +129,21 @@ extension FleetSimulation {
       let now = listening.began + prefix.seconds + pass.pause(depth: depth)
       guard now < pass.ended else { break }
       listening.nextPrefix += 1
-      pass.hear(until: listening.began + prefix.seconds)
+      pass.run(until: now)
+      // What has been computed of all that was heard.
+      let exits = prefix.exits.filter {
+        $0.afterBlock <= pass.blocks && pass.chunks(at: $0.afterBlock) >= listening.nextPrefix
+      }
+      let looks = pass.blocks == 0 || !exits.isEmpty
       var start: (plan: SpeculationPlan, limit: Double?)?
       switch strategy {
-      case .policy where pass.free <= now, .priced where pass.free <= now,
-        .threshold where pass.free <= now:
+      case .policy where looks, .priced where looks, .threshold where looks:
         guard let policy = devices[number].policy, var speculation = listening.speculation
         else { break }
-        let isLocal = !usesLink
-        if !isLocal { settle(number, at: now, chance: &listening.chance) }
-        let evidence = Evidence(
-          model: shape, exits: prefix.exits.filter { $0.afterBlock <= pass.blocks },
-          utteranceSeconds: prefix.seconds, deadlineRemaining: configuration.deadline,
-          link: isLocal ? .unknown : devices[number].linkEstimator.estimate(at: now),
-          edge: isLocal ? .unknown : devices[number].edgeEstimator.estimate(at: now),
-          options: isLocal ? .none : options, deviceSpeed: devices[number].measuredSpeed,
-          time: now, draw: listening.draw,
-          streamed: StreamedWork(
-            isSpeaking: true, secondsHeard: prefix.seconds, blocksDone: pass.blocks))
+        if usesLink { settle(number, at: now, chance: &listening.chance) }
+        let evidence = listeningEvidence(
+          number, listening, seconds: prefix.seconds, heard: prefix.seconds, exits: exits,
+          blocks: pass.blocks, at: now)
         let advice = speculation.consider(
           evidence, policy: policy, utterance: listening.context.identity)
         statistics.considerations += 1
@@ -167,11 +171,29 @@ extension FleetSimulation {
         hasStarted = true
       }
       // What is computed leaves as soon as it is.
-      listening.stream?.packets.send(
-        pass.framesDone, at: max(now, pass.free), link: link, moment: moment)
+      if let layer = listening.stream?.packets.plan.splitLayer {
+        listening.stream?.packets.send(
+          pass.frames(at: isBaseline ? 0 : layer), at: now, link: link, moment: moment)
+      }
     }
     listening.pass = pass
     devices[number].listening = listening
+  }
+
+  /// What a policy is asked about while the user speaks, as if the utterance were over after `seconds`.
+  private func listeningEvidence(
+    _ number: Int, _ listening: Listening, seconds: Double, heard: Double, exits: [ExitEvidence],
+    blocks: Int, at time: Double
+  ) -> Evidence {
+    let usesLink = usesLink
+    return Evidence(
+      model: shape, exits: exits, utteranceSeconds: seconds,
+      deadlineRemaining: configuration.deadline,
+      link: usesLink ? devices[number].linkEstimator.estimate(at: time) : .unknown,
+      edge: usesLink ? devices[number].edgeEstimator.estimate(at: time) : .unknown,
+      options: usesLink ? options : .none, deviceSpeed: devices[number].measuredSpeed, time: time,
+      draw: listening.draw,
+      streamed: StreamedWork(isSpeaking: true, secondsHeard: heard, blocksDone: blocks))
   }
 
   /// Begins to send ahead.

@@ -2,6 +2,42 @@ import Offload
 
 // What the oracles are shown: every action, with what would come of it.
 extension FleetSimulation {
+  /// What the informed oracle expects of errors: what the policies are told. Where that holds no classes of confidence, they are
+  /// counted on what is played, and of too few utterances only means.
+  static func expectations(
+    _ calibration: Calibration, _ profile: Profile, _ configuration: FleetConfiguration
+  ) -> ErrorExpectations {
+    let criterion = configuration.criterion
+    let exits = profile.header.shape.exits.map(\.exit)
+    func made(_ calibration: Calibration) -> ErrorExpectations {
+      ErrorExpectations(
+        calibration, criterion: criterion,
+        assumedWordsPerSecond: configuration.costs.wordsPerSecond)
+    }
+    func isWhole(_ expectations: ErrorExpectations) -> Bool {
+      [0, .infinity].allSatisfy {
+        expectations.chain(after: nil, exits: exits, words: $0) != nil
+      }
+    }
+    let given = made(calibration)
+    if isWhole(given) { return given }
+    var counted = Calibration(
+      entries: ThresholdFit().fitThresholds(
+        samples: profile.calibrationSamples(criterion), criterion: criterion,
+        manifest: profile.header.source))
+    let whole = made(counted)
+    if isWhole(whole) { return whole }
+    for index in counted.entries.indices {
+      let entry = counted.entries[index]
+      counted.entries[index].short = nil
+      counted.entries[index].long = nil
+      counted.entries[index].classes = ConfidenceClasses(
+        limits: [], share: [1], errorRate: [entry.meanErrorRate ?? 1],
+        edgeErrorRate: [entry.meanEdgeErrorRate ?? 1], next: entry.exit == exits.last ? [] : [[1]])
+    }
+    return made(counted)
+  }
+
   /// How soon a way's features are all at the edge, for one moment of beginning.
   private struct Way {
     var layer: Int
@@ -27,9 +63,9 @@ extension FleetSimulation {
       var made = LocalTimeline(
         shape: shape, frames: frames(utterance), speed: device.speed, began: context.began)
       if var pass = pass(listening, blocks: ahead) {
+        let rest = pass.finish(to: 0)
         made = LocalTimeline(
-          shape: shape, frames: made.frames, speed: device.speed, ahead: ahead,
-          start: pass.finish())
+          shape: shape, frames: made.frames, speed: device.speed, ahead: ahead, rest: rest)
       }
       timelines[ahead] = made
       return made
@@ -84,7 +120,7 @@ extension FleetSimulation {
     complete(
       context,
       oracle.choose(
-        alternatives, utterance: utterance, costs: configuration.costs, exits: shape.exits.count))
+        alternatives, utterance: utterance, costs: configuration.costs, shape: shape))
   }
 
   private func pass(_ listening: Listening, blocks: Int) -> StreamedPass? {
@@ -110,8 +146,8 @@ extension FleetSimulation {
         for prefix in prefixes {
           let now = listening.began + prefix.seconds + pass.pause(depth: depth)
           guard now < pass.ended else { break }
-          pass.hear(until: listening.began + prefix.seconds)
-          chunks.append((pass.framesDone, pass.free))
+          pass.run(until: now)
+          chunks.append((pass.frames(at: layer), now))
           starts.append(now)
         }
       }
@@ -132,7 +168,10 @@ extension FleetSimulation {
             stream.send(
               chunk.frames, at: max(start, chunk.time), link: link, moment: context.moment)
           }
-          stream.finish(at: timeline(layer).start, link: link, moment: context.moment)
+          let local = timeline(layer)
+          stream.finish(
+            at: local.start + local.blockSeconds(from: 0, to: layer), link: link,
+            moment: context.moment)
           ways.append(
             Way(layer: layer, codec: codec, stream: stream, admission: admissions[index]))
         }

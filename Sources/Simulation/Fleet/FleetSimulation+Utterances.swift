@@ -36,9 +36,11 @@ extension FleetSimulation {
     let speed = devices[number].speed
     let timeline: LocalTimeline
     if var pass = listening.pass {
-      let start = pass.finish()
+      // What is being sent is computed first.
+      let whole = min(listening.stream?.packets.plan.splitLayer ?? 0, pass.blocks)
+      let rest = pass.finish(to: whole)
       timeline = LocalTimeline(
-        shape: shape, frames: frames(utterance), speed: speed, ahead: pass.blocks, start: start)
+        shape: shape, frames: frames(utterance), speed: speed, ahead: pass.blocks, rest: rest)
     } else {
       timeline = LocalTimeline(
         shape: shape, frames: frames(utterance), speed: speed, began: context.began)
@@ -130,6 +132,7 @@ extension FleetSimulation {
       if listening.pass != nil {
         evidence.streamed = StreamedWork(
           isSpeaking: false, secondsHeard: profiled.seconds, blocksDone: timeline.ahead,
+          framesLeft: timeline.framesLeft,
           sent: listening.stream.map { stream in
             let progress = stream.packets.progress(
               at: clock, link: devices[number].link, moment: context.moment)

@@ -72,10 +72,7 @@ public final class FleetSimulation {
     switch strategy {
     case .clairvoyantOracle: oracle = .clairvoyant
     case .informedOracle:
-      oracle = .informed(
-        ExpectedErrors(
-          profile: profile, criterion: configuration.criterion,
-          assumedWordsPerSecond: configuration.costs.wordsPerSecond))
+      oracle = .informed(Self.expectations(calibration, profile, configuration))
     default: oracle = nil
     }
     try strategy.check(profile)

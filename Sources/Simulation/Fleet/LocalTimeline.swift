@@ -8,37 +8,52 @@ struct LocalTimeline: Sendable {
   let frames: Double
   /// Operations/s.
   let speed: Double
-  /// Blocks that are there at `start`, with the heads of the exits on the way: computed while the user spoke.
+  /// Blocks, with the heads of the exits on the way, that were computed while the user spoke.
   let ahead: Int
+  /// By block: frames that have not been through it at `start`; the device computes them exit by exit.
+  let framesLeft: [Double]
+  /// By block: frames that the head of an exit after it has not seen.
+  let headFramesLeft: [Double]
   /// When the device has done all that it does before the first question to a policy.
   let start: Double
 
   /// Nothing was computed while the user spoke: the front end comes first.
   init(shape: ModelShape, frames: Double, speed: Double, began: Double) {
+    let all = Array(repeating: frames, count: shape.blockCount)
     self.init(
       shape: shape, frames: frames, speed: speed, ahead: 0,
-      start: began + frames * shape.frontEndOperations / speed)
+      rest: StreamedPass.Rest(
+        start: began + frames * shape.frontEndOperations / speed, framesLeft: all,
+        headFramesLeft: all))
   }
 
-  init(shape: ModelShape, frames: Double, speed: Double, ahead: Int, start: Double) {
+  init(
+    shape: ModelShape, frames: Double, speed: Double, ahead: Int, rest: StreamedPass.Rest
+  ) {
     self.shape = shape
     self.frames = frames
     self.speed = speed
     self.ahead = ahead
-    self.start = start
+    framesLeft = rest.framesLeft
+    headFramesLeft = rest.headFramesLeft
+    start = rest.start
   }
 
-  /// Exits that are there at `start`.
+  /// Exits that are there at `start`, but for what was heard last.
   var exitsAhead: Int { shape.exits.count { $0.afterBlock <= ahead } }
 
   /// Seconds for the blocks between two depths.
   func blockSeconds(from: Int, to: Int) -> Double {
-    frames * shape.operations(blocks: max(from, ahead), to: to) / speed
+    var operations = 0.0
+    for block in from..<max(from, min(to, shape.blockCount)) {
+      operations += framesLeft[block] * shape.blockOperations[block]
+    }
+    return operations / speed
   }
 
   /// Seconds for one exit's head and search.
   func exitSeconds(_ point: ModelShape.ExitPoint) -> Double {
-    point.afterBlock <= ahead ? 0 : frames * shape.exitOperations / speed
+    headFramesLeft[point.afterBlock - 1] * shape.exitOperations / speed
   }
 
   /// What the hedge has done by `end`, if it began at `start` with `exits` exits and `blocks` blocks there.
@@ -51,15 +66,16 @@ struct LocalTimeline: Sendable {
     var time = start
     var ready = exits
     var exitsDone = max(exits, exitsAhead)
-    var blocksDone = max(blocks, ahead)
+    var place = blocks
     for point in shape.exits.dropFirst(exits) {
-      guard time < end || point.afterBlock <= ahead else { break }
-      time += blockSeconds(from: blocksDone, to: point.afterBlock) + exitSeconds(point)
+      let needed = blockSeconds(from: place, to: point.afterBlock) + exitSeconds(point)
+      guard time < end || needed == 0 else { break }
+      time += needed
       exitsDone = max(exitsDone, point.exit)
-      blocksDone = max(blocksDone, point.afterBlock)
-      if time <= end || (point.afterBlock <= ahead && self.start <= end) { ready = point.exit }
+      place = max(place, point.afterBlock)
+      if time <= end { ready = point.exit }
     }
-    return (ready, exitsDone, blocksDone)
+    return (ready, exitsDone, max(place, ahead))
   }
 
   /// When exit number `exit` is there, if the device goes on from `start` with `exits` exits and `blocks` blocks.

@@ -4,16 +4,16 @@ import Offload
 ///
 /// Both oracles know the link's rate and the edge's background queue to come. The clairvoyant one also knows every transcript's
 /// errors: no strategy that chooses among the same actions on the same utterance can do better. The informed one
-/// knows of errors only what a device could know, the confidences of the exits that it has computed, and does
-/// the best that can be done on average: by dynamic programming over exits and classes of confidence.
+/// expects the errors that the policies' own calibration expects, and learns no sooner than a device what an exit's confidence
+/// is: by dynamic programming over exits and classes of confidence it does what costs least in that expectation.
 enum Oracle: Sendable {
   case clairvoyant
-  case informed(ExpectedErrors)
+  case informed(ErrorExpectations)
 
   /// - Parameter alternatives: every action, with what would truly come of it.
   func choose(
     _ alternatives: [OracleAlternative], utterance: ProfiledUtterance, costs: CostModel,
-    exits: Int
+    shape: ModelShape
   ) -> UtteranceResult {
     switch self {
     case .clairvoyant:
@@ -23,73 +23,95 @@ enum Oracle: Sendable {
         best = alternative.result
       }
       return best
-    case .informed(let model):
-      return informed(alternatives, model, utterance, costs, exits: exits)
+    case .informed(let expectations):
+      return InformedChoice(
+        alternatives, exits: shape.exits, utterance: utterance, expectations: expectations,
+        word: costs.weights.wordError
+      ).result
+    }
+  }
+}
+
+/// What the informed oracle does with one utterance.
+private struct InformedChoice {
+  /// The cheapest way of one kind at a place, and what it costs but for errors.
+  private struct Way {
+    var cost: Double
+    var result: UtteranceResult
+  }
+
+  private let exits: [ModelShape.ExitPoint]
+  private let utterance: ProfiledUtterance
+  private let expectations: ErrorExpectations
+  private let word: Double
+  /// By exits seen: stopping there, nil where the deadline would strike before it; and offloading from there.
+  private var stops: [Way?]
+  private var offloads: [Way?]
+  private let fallback: UtteranceResult
+
+  init(
+    _ alternatives: [OracleAlternative], exits: [ModelShape.ExitPoint],
+    utterance: ProfiledUtterance, expectations: ErrorExpectations, word: Double
+  ) {
+    self.exits = exits
+    self.utterance = utterance
+    self.expectations = expectations
+    self.word = word
+    fallback = alternatives[alternatives.count - 1].result
+    stops = Array(repeating: nil, count: exits.count + 1)
+    offloads = stops
+    // An offload that is not answered is worse than the stop that it ends in: it is left out.
+    for alternative in alternatives where alternative.result.failure == nil {
+      let result = alternative.result
+      let way = Way(
+        cost: result.cost.total - Double(result.wordErrors) * word, result: result)
+      let seen = alternative.exitsSeen
+      if alternative.edge != nil {
+        // Whatever the layer and codec: of the edge's errors a calibration knows one rate.
+        if way.cost < offloads[seen]?.cost ?? .infinity { offloads[seen] = way }
+      } else if result.origin == .exit(exits[seen - 1].exit) {
+        stops[seen] = way
+      }
     }
   }
 
-  private func informed(
-    _ alternatives: [OracleAlternative], _ model: ExpectedErrors, _ utterance: ProfiledUtterance,
-    _ costs: CostModel, exits: Int
-  ) -> UtteranceResult {
-    let weight = costs.weights.wordError
-    let words = (0...exits).map { model.words(utterance, exit: $0) }
-    // An offload that is not answered is worse than the stop that it ends in: it is left out.
-    let usable = alternatives.filter { $0.result.failure == nil }
-    // Of the same layer and codec only the cheapest beginning: their errors are the same.
-    let byExits = (0...exits).map { seen in
-      var cheapest: [OracleAlternative.Edge?: OracleAlternative] = [:]
-      var order: [OracleAlternative.Edge?] = []
-      for alternative in usable where alternative.exitsSeen == seen {
-        guard let known = cheapest[alternative.edge] else {
-          cheapest[alternative.edge] = alternative
-          order.append(alternative.edge)
-          continue
-        }
-        if alternative.result.cost.total < known.result.cost.total {
-          cheapest[alternative.edge] = alternative
-        }
-      }
-      return order.compactMap { cheapest[$0] }
+  var result: UtteranceResult {
+    for seen in 0..<exits.count {
+      if let end = end(after: seen) { return end }
     }
+    // Going on from one exit means that the next one's transcript is there in time: so is the last one's.
+    return end(after: exits.count) ?? fallback
+  }
 
-    func expected(_ alternative: OracleAlternative, place: Int) -> Double {
-      let known = alternative.result.cost.total - Double(alternative.result.wordErrors) * weight
-      let rate =
-        alternative.edge.map { model.edge[alternative.exitsSeen][place][$0] ?? 0 }
-        ?? model.exit[alternative.exitsSeen][place]
-      return known + rate * words[alternative.exitsSeen] * weight
+  /// How it ends once so many exits are seen; nil if it goes on.
+  private func end(after seen: Int) -> UtteranceResult? {
+    let latest = seen == 0 ? nil : utterance.exits[seen - 1].evidence
+    let words = expectations.words(
+      after: latest, firstExit: exits[0].exit, seconds: utterance.seconds)
+    let reachable = (seen + 1..<max(seen + 1, exits.count + 1)).prefix { stops[$0] != nil }
+    guard
+      let chain = expectations.chain(
+        after: latest, exits: reachable.map { exits[$0 - 1].exit }, words: words)
+    else { return stops[seen]?.result ?? offloads[seen]?.result }
+    let word = word * words
+    var best: (cost: Double, result: UtteranceResult?) = (.infinity, nil)
+    if let stop = stops[seen], let rate = chain.now {
+      best = (stop.cost + rate * word, stop.result)
     }
-    func best(_ seen: Int, place: Int) -> (cost: Double, result: UtteranceResult?) {
-      var best: (cost: Double, result: UtteranceResult?) = (.infinity, nil)
-      for alternative in byExits[seen] {
-        let cost = expected(alternative, place: place)
-        if cost < best.cost { best = (cost, alternative.result) }
-      }
-      return best
+    if let offload = offloads[seen] {
+      let cost = offload.cost + chain.edge * word
+      if cost < best.cost { best = (cost, offload.result) }
     }
-    // From the last exit back: the cost to expect in every class, and whether to end there.
-    var value = model.exit[exits].indices.map { best(exits, place: $0).cost }
-    var ends = [Array(repeating: true, count: value.count)]
-    for seen in stride(from: exits - 1, through: 0, by: -1) {
-      var values: [Double] = []
-      var endsHere: [Bool] = []
-      for place in model.next[seen].indices {
-        let here = best(seen, place: place).cost
-        let later = zip(model.next[seen][place], value).reduce(0.0) {
-          // An impossible class may cost infinitely much.
-          $1.0 > 0 ? $0 + $1.0 * $1.1 : $0
-        }
-        values.append(min(here, later))
-        endsHere.append(here <= later)
-      }
-      value = values
-      ends.insert(endsHere, at: 0)
+    guard !reachable.isEmpty else { return best.result }
+    let stages = reachable.map { place in
+      let here = stops[place]?.cost ?? .infinity
+      return ExitValues.Stage(
+        classes: chain.classes[place - seen - 1], step: here - (stops[place - 1]?.cost ?? 0),
+        offload: offloads[place].map { .init(cost: $0.cost - here, inTime: 1) })
     }
-    for seen in 0...exits {
-      let place = model.place(utterance, exit: seen)
-      if ends[seen][place], let result = best(seen, place: place).result { return result }
-    }
-    return usable[usable.count - 1].result
+    let later =
+      (stops[seen + 1]?.cost ?? .infinity)
+      + ExitValues.expectation(ExitValues(stages, word: word).values, after: chain.row)
+    return best.cost <= later ? best.result : nil
   }
 }
