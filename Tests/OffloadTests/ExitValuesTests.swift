@@ -9,10 +9,17 @@ import Testing
     limits: [0.5], share: [0.5, 0.5], errorRate: [0.8, 0.2], edgeErrorRate: [0.3, 0.1],
     next: [[0.7, 0.3], [0.1, 0.9]])
 
+  private static func exit(_ number: Int, _ classes: ConfidenceClasses) -> FittedExit {
+    var entry = CalibrationEntry(
+      exit: number, afterBlock: 2 * number, criterion: .sentencePosterior, threshold: nil)
+    entry.classes = classes
+    return FittedExit(entry)
+  }
+
   private func stages(_ offload: ExitValues.Offload?) -> [ExitValues.Stage] {
     [
-      .init(classes: Self.first, step: 0.1, offload: offload),
-      .init(classes: Self.second, step: 0.05, offload: offload),
+      .init(exit: Self.exit(1, Self.first), step: 0.1, offload: offload),
+      .init(exit: Self.exit(2, Self.second), step: 0.05, offload: offload),
     ]
   }
 

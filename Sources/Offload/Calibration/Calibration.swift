@@ -38,18 +38,6 @@ public struct Calibration: Hashable, Codable, Sendable {
     return criterion.accepts(confidence, threshold: threshold)
   }
 
-  /// Words that an utterance is expected to have.
-  /// - Parameter assumed: words a second, where nothing was fitted.
-  func expectedWords(
-    _ evidence: Evidence, criterion: ConfidenceCriterion, assumed: Double
-  ) -> Double {
-    let latest = evidence.exits.last
-    let number = latest?.exit ?? evidence.model.exits.first?.exit ?? 1
-    return entry(exit: number, criterion: criterion)?.words?
-      .count(tokens: latest?.tokenCount, seconds: evidence.utteranceSeconds)
-      ?? assumed * evidence.utteranceSeconds
-  }
-
   /// Reads `calibration.json`.
   /// - Parameters:
   ///   - json: the file's bytes.

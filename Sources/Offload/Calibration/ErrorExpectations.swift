@@ -12,43 +12,17 @@ public struct ErrorExpectations: Sendable {
     /// Probabilities of the next exit's classes; empty after the last.
     public var row: [Double]
     /// Of the exits to come, in order.
-    public var classes: [ConfidenceClasses]
+    public var exits: [FittedExit]
   }
 
-  /// What was fitted for utterances of one length.
+  /// What was fitted for utterances of one length, by exit number; the place 0 is empty.
   struct Length: Sendable {
-    /// Mean error rates of an exit and of the edge, for before its confidence is known.
-    struct Prior: Sendable {
-      var exit: Double?
-      var edge: Double?
-    }
+    private let exits: [FittedExit?]
 
-    /// By exit number; the place 0 is empty.
-    private let entries: [CalibrationEntry?]
-    private let priors: [Prior?]
+    init(_ entries: [CalibrationEntry?]) { exits = entries.map { $0.map(FittedExit.init) } }
 
-    init(_ entries: [CalibrationEntry?]) {
-      self.entries = entries
-      priors = entries.map { entry in
-        entry.map {
-          Prior(
-            exit: $0.meanErrorRate ?? Self.mean($0.errorRate),
-            edge: $0.meanEdgeErrorRate ?? Self.mean($0.edgeErrorRate))
-        }
-      }
-    }
-
-    func entry(_ exit: Int) -> CalibrationEntry? { exit < entries.count ? entries[exit] : nil }
-
-    func prior(_ exit: Int?) -> Prior? {
-      guard let exit, exit < priors.count else { return nil }
-      return priors[exit]
-    }
-
-    /// The steps' plain mean, where a calibration does not say how many utterances lie on each.
-    private static func mean(_ curve: ErrorRateCurve) -> Double? {
-      guard !curve.steps.isEmpty else { return nil }
-      return curve.steps.reduce(0) { $0 + $1.errorRate } / Double(curve.steps.count)
+    func exit(_ number: Int) -> FittedExit? {
+      exits.indices.contains(number) ? exits[number] : nil
     }
   }
 
@@ -74,8 +48,15 @@ public struct ErrorExpectations: Sendable {
 
   /// Words to expect, going by the latest exit's transcript, if there is one, and by how long the utterance is.
   public func words(after latest: ExitEvidence?, firstExit: Int, seconds: Double) -> Double {
-    long.entry(latest?.exit ?? firstExit)?.words?
+    long.exit(latest?.exit ?? firstExit)?.entry.words?
       .count(tokens: latest?.tokenCount, seconds: seconds) ?? assumedWordsPerSecond * seconds
+  }
+
+  /// The same for an utterance that is being decided.
+  func words(_ evidence: Evidence) -> Double {
+    words(
+      after: evidence.exits.last, firstExit: evidence.model.exits.first?.exit ?? 1,
+      seconds: evidence.utteranceSeconds)
   }
 
   /// What was fitted for utterances of so many expected words.
@@ -87,26 +68,25 @@ public struct ErrorExpectations: Sendable {
   /// - Returns: nil where classes were not fitted for all of them, or nothing is known of the edge.
   public func chain(after latest: ExitEvidence?, exits: [Int], words: Double) -> Chain? {
     let length = length(words)
-    var classes: [ConfidenceClasses] = []
-    classes.reserveCapacity(exits.count)
-    for exit in exits {
-      guard let own = length.entry(exit)?.classes else { return nil }
-      classes.append(own)
+    var reached: [FittedExit] = []
+    reached.reserveCapacity(exits.count)
+    for number in exits {
+      guard let own = length.exit(number), let count = own.classes?.count else { return nil }
+      if let before = reached.last, before.classes?.next.first?.count != count { return nil }
+      reached.append(own)
     }
-    for (own, next) in zip(classes, classes.dropFirst())
-    where own.next.first?.count != next.count { return nil }
     guard let latest else {
-      guard let first = classes.first, let edge = length.prior(exits.first)?.edge else {
-        return nil
-      }
-      return Chain(now: nil, edge: edge, row: first.share, classes: classes)
+      guard let first = reached.first, let share = first.classes?.share,
+        let edge = first.meanEdgeErrorRate
+      else { return nil }
+      return Chain(now: nil, edge: edge, row: share, exits: reached)
     }
-    guard let own = length.entry(latest.exit)?.classes else { return nil }
+    guard let own = length.exit(latest.exit)?.classes else { return nil }
     let confidence = latest.confidence(criterion)
     let (first, second, share) = own.neighbours(confidence, criterion: criterion)
     var row: [Double] = []
-    if let next = classes.first {
-      guard own.next.count == own.count, own.next[first].count == next.count else { return nil }
+    if let next = reached.first?.classes?.count {
+      guard own.next.count == own.count, own.next[first].count == next else { return nil }
       row = zip(own.next[first], own.next[second]).map { $0 + share * ($1 - $0) }
     }
     func rate(_ line: ErrorRateLine?, _ byClass: [Double]) -> Double {
@@ -116,6 +96,28 @@ public struct ErrorExpectations: Sendable {
     }
     return Chain(
       now: rate(own.errors, own.errorRate), edge: rate(own.edgeErrors, own.edgeErrorRate),
-      row: row, classes: classes)
+      row: row, exits: reached)
   }
+}
+
+/// What was fitted for one exit, by reference: it is looked at in every decision, and holds too much to be copied each time.
+public final class FittedExit: Sendable {
+  let entry: CalibrationEntry
+  /// Mean error rates of the exit and of the edge, for before its confidence is known.
+  let meanErrorRate: Double?
+  let meanEdgeErrorRate: Double?
+
+  init(_ entry: CalibrationEntry) {
+    self.entry = entry
+    // The steps' plain mean, where a calibration does not say how many utterances lie on each.
+    func mean(_ curve: ErrorRateCurve) -> Double? {
+      guard !curve.steps.isEmpty else { return nil }
+      return curve.steps.reduce(0) { $0 + $1.errorRate } / Double(curve.steps.count)
+    }
+    meanErrorRate = entry.meanErrorRate ?? mean(entry.errorRate)
+    meanEdgeErrorRate = entry.meanEdgeErrorRate ?? mean(entry.edgeErrorRate)
+  }
+
+  /// nil where they were not fitted.
+  var classes: ConfidenceClasses? { entry.classes }
 }

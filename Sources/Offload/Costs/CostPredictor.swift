@@ -27,19 +27,27 @@ public struct CostPredictor: Sendable {
   public func predictions(
     _ evidence: Evidence, calibration: Calibration, criterion: ConfidenceCriterion
   ) -> [Decision.Prediction] {
+    predictions(
+      evidence,
+      expectations: ErrorExpectations(
+        calibration, criterion: criterion, assumedWordsPerSecond: model.wordsPerSecond))
+  }
+
+  /// The same for who is asked often.
+  func predictions(
+    _ evidence: Evidence, expectations: ErrorExpectations
+  ) -> [Decision.Prediction] {
     let options = evidence.options
-    let words = calibration.expectedWords(
-      evidence, criterion: criterion, assumed: model.wordsPerSecond)
+    let criterion = expectations.criterion
+    let words = expectations.words(evidence)
+    let length = expectations.length(words)
     func expectedErrors(_ rate: Double?) -> Double? { rate.map { $0 * words } }
-    func entry(_ exit: Int) -> CalibrationEntry? {
-      calibration.entry(exit: exit, criterion: criterion)?.for(words: words)
-    }
     var predictions: [Decision.Prediction] = []
     predictions.reserveCapacity(
       evidence.exits.count + 1 + options.splitLayers.count * options.rates.count
         * options.packetDurations.count)
     for exit in evidence.exits {
-      let rate = entry(exit.exit)?.errorRate
+      let rate = length.exit(exit.exit)?.entry.errorRate
         .errorRate(at: exit.confidence(criterion), criterion: criterion)
       predictions.append(
         .init(
@@ -47,17 +55,17 @@ public struct CostPredictor: Sendable {
           cost: stopCost(errors: expectedErrors(rate))))
     }
     let latest = evidence.exits.last
-    let latestEntry = latest.flatMap { entry($0.exit) }
+    let fitted = latest.flatMap { length.exit($0.exit) }
     let confidence = latest?.confidence(criterion) ?? 0
     if let next = evidence.nextExit {
-      let rate = latestEntry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
+      let rate = fitted?.entry.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
       predictions.append(
         .init(
           action: .nextExit,
           cost: nextExitCost(evidence, to: next, errors: expectedErrors(rate))))
     }
     let edgeErrors = expectedErrors(
-      latestEntry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion))
+      fitted?.entry.edgeErrorRate.errorRate(at: confidence, criterion: criterion))
     for layer in options.splitLayers {
       for rate in options.rates {
         for duration in options.packetDurations {

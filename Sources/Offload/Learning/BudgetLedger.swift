@@ -47,9 +47,10 @@ public struct BudgetLedger: Hashable, Codable, Sendable {
     return max(0, budget.perDay - copy.spent - copy.reserved)
   }
 
-  /// How far spending is ahead of the budget's rate at `time`, in megabytes or joules.
+  /// How far spending is ahead of the budget's rate at `time`, in megabytes or joules. What is only reserved does not count: an
+  /// utterance's own reservation, for the longest there may be, would price its own offload out.
   public func backlog(at time: Double) -> Double {
-    max(0, queue - max(0, time - self.time) * budget.perDay / Self.secondsPerDay) + reserved
+    max(0, queue - max(0, time - self.time) * budget.perDay / Self.secondsPerDay)
   }
 
   /// Reserves `amount` for an utterance. False, and nothing changes, if it does not fit, is not a number, or

@@ -5,14 +5,14 @@
 public struct ExitValues: Sendable {
   /// An exit that is still to come, and the cheapest offload there.
   public struct Stage: Sendable {
-    var classes: ConfidenceClasses
+    var exit: FittedExit
     /// Cost units of coming here from the exit before.
     var step: Double
     var offload: Offload?
 
     /// - Parameter offload: nil where there is none.
-    public init(classes: ConfidenceClasses, step: Double, offload: Offload?) {
-      self.classes = classes
+    public init(exit: FittedExit, step: Double, offload: Offload?) {
+      self.exit = exit
       self.step = step
       self.offload = offload
     }
@@ -40,30 +40,31 @@ public struct ExitValues: Sendable {
   ///   - word: cost units of a word that is wrong.
   public init(_ stages: [Stage], word: Double) {
     var fallback: [Double] = []
-    for index in stages.indices.reversed() {
-      let stage = stages[index]
-      let next = index + 1 < stages.count ? stages[index + 1] : nil
+    for (index, stage) in stages.enumerated().reversed() {
+      guard let classes = stage.exit.classes else { continue }
+      let next = index + 1 < stages.count ? stages[index + 1].step : nil
+      let (errorRate, edgeErrorRate, rows) = (
+        classes.errorRate, classes.edgeErrorRate, classes.next
+      )
       var own: [Double] = []
       var ownFallback: [Double] = []
-      own.reserveCapacity(stage.classes.count)
-      ownFallback.reserveCapacity(stage.classes.count)
-      for place in 0..<stage.classes.count {
-        let stop = stage.classes.errorRate[place]
+      own.reserveCapacity(errorRate.count)
+      ownFallback.reserveCapacity(errorRate.count)
+      for place in errorRate.indices {
+        let stop = errorRate[place]
         var best = stop * word
         var rate = stop
         if let next {
-          let row = stage.classes.next[place]
           var later = 0.0
           rate = 0
-          for (following, probability) in row.enumerated() {
+          for (following, probability) in rows[place].enumerated() {
             later += probability * values[following]
             rate += probability * fallback[following]
           }
-          best = min(best, next.step + later)
+          best = min(best, next + later)
         }
         if let offload = stage.offload {
-          let errors =
-            offload.inTime * stage.classes.edgeErrorRate[place] + (1 - offload.inTime) * rate
+          let errors = offload.inTime * edgeErrorRate[place] + (1 - offload.inTime) * rate
           best = min(best, offload.cost + errors * word)
         }
         own.append(best)

@@ -20,21 +20,17 @@ struct ExpectedCostPlan: Sendable {
 
   let costs: CostPredictor
   private let criterion: ConfidenceCriterion
-  private let calibration: Calibration
   private let expectations: ErrorExpectations
   private typealias Length = ErrorExpectations.Length
 
   init(_ settings: PolicySettings) {
     costs = settings.costs
     criterion = settings.criterion
-    calibration = settings.calibration
-    expectations = ErrorExpectations(
-      settings.calibration, criterion: settings.criterion,
-      assumedWordsPerSecond: settings.costs.model.wordsPerSecond)
+    expectations = settings.expectations
   }
 
   func predictions(_ evidence: Evidence) -> [Decision.Prediction] {
-    costs.predictions(evidence, calibration: calibration, criterion: criterion)
+    costs.predictions(evidence, expectations: expectations)
   }
 
   /// The same with the answer times that link and edge let one expect.
@@ -63,9 +59,7 @@ struct ExpectedCostPlan: Sendable {
     _ evidence: Evidence, _ predictions: [Decision.Prediction], prices: Prices = Prices(),
     answerTimes: (PredictedCost) -> AnswerTimes
   ) -> [Double] {
-    let words = expectations.words(
-      after: evidence.exits.last, firstExit: evidence.model.exits.first?.exit ?? 1,
-      seconds: evidence.utteranceSeconds)
+    let words = expectations.words(evidence)
     let length = expectations.length(words)
     let outlook = outlook(evidence, length)
     let word = costs.model.weights.wordError * words
@@ -164,11 +158,11 @@ struct ExpectedCostPlan: Sendable {
     var seconds = 0.0
     var joules = 0.0
     var stages: [ExitValues.Stage] = []
-    stages.reserveCapacity(chain.classes.count)
-    for (reach, classes) in zip(outlook.reaches, chain.classes) {
+    stages.reserveCapacity(chain.exits.count)
+    for (reach, exit) in zip(outlook.reaches, chain.exits) {
       stages.append(
         ExitValues.Stage(
-          classes: classes,
+          exit: exit,
           step: (reach.seconds - seconds) * weights.latencySecond
             + (reach.joules - joules) * weights.joule,
           offload: bare.map {
@@ -262,7 +256,7 @@ struct ExpectedCostPlan: Sendable {
       // Nothing is known of the next exit: go there all the same if it is the only way to a transcript.
       return offload.isFinite ? step + offload : step + word
     }
-    let entry = length.entry(next.exit.exit)
+    let entry = length.exit(next.exit.exit)?.entry
     func best(_ rate: Double, edge: Double?) -> Double {
       var best = min(rate * word, offload + ((edge ?? 0) - (outlook.edge ?? 0)) * word)
       var beyond: Double? = rate
@@ -294,19 +288,19 @@ struct ExpectedCostPlan: Sendable {
   /// What is to be expected of the exits to come and of the edge.
   private func outlook(_ evidence: Evidence, _ length: Length) -> LocalOutlook {
     let latest = evidence.exits.last
-    let entry = latest.flatMap { length.entry($0.exit) }
+    let fitted = latest.flatMap { length.exit($0.exit) }
     var outlook = LocalOutlook(now: nil, edge: nil, reaches: [])
     var previousExit = latest?.exit
     var rate: Double?
     if let latest {
       let confidence = latest.confidence(criterion)
-      outlook.now = entry?.errorRate.errorRate(at: confidence, criterion: criterion)
+      outlook.now = fitted?.entry.errorRate.errorRate(at: confidence, criterion: criterion)
       outlook.edge =
-        entry?.edgeErrorRate.errorRate(at: confidence, criterion: criterion)
-        ?? length.prior(evidence.nextExit?.exit)?.edge
-      rate = entry?.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
+        fitted?.entry.edgeErrorRate.errorRate(at: confidence, criterion: criterion)
+        ?? evidence.nextExit.flatMap { length.exit($0.exit) }?.meanEdgeErrorRate
+      rate = fitted?.entry.nextExitErrorRate.errorRate(at: confidence, criterion: criterion)
     } else {
-      outlook.edge = length.prior(evidence.nextExit?.exit)?.edge
+      outlook.edge = evidence.nextExit.flatMap { length.exit($0.exit) }?.meanEdgeErrorRate
     }
     for exit in evidence.model.exits where exit.exit > (latest?.exit ?? 0) {
       let work = costs.localWork(evidence, to: exit)
@@ -316,9 +310,9 @@ struct ExpectedCostPlan: Sendable {
         rate =
           previousExit.flatMap { previous in
             rate.flatMap { self.rate(after: previous, from: $0, to: exit.exit, length) }
-          } ?? length.prior(exit.exit)?.exit ?? rate
+          } ?? length.exit(exit.exit)?.meanErrorRate ?? rate
       } else if rate == nil {
-        rate = length.prior(exit.exit)?.exit ?? outlook.now
+        rate = length.exit(exit.exit)?.meanErrorRate ?? outlook.now
       }
       outlook.reaches.append(
         .init(exit: exit, seconds: work.seconds, joules: work.joules, errorRate: rate))
@@ -330,7 +324,9 @@ struct ExpectedCostPlan: Sendable {
   /// The error rate to expect one exit further, where `rate` is to be expected at `exit`: the curves are
   /// read at the confidence that has this rate.
   private func rate(after exit: Int, from rate: Double, to next: Int, _ length: Length) -> Double? {
-    guard let entry = length.entry(exit), let last = entry.errorRate.steps.last else { return nil }
+    guard let entry = length.exit(exit)?.entry, let last = entry.errorRate.steps.last else {
+      return nil
+    }
     let step = entry.errorRate.steps.first { $0.errorRate >= rate } ?? last
     return entry.nextExitErrorRate.errorRate(at: step.limit, criterion: criterion)
   }

@@ -5,21 +5,19 @@ public struct AlwaysEdgePolicy: Policy {
   public var name: String { Self.name }
 
   private let costs: CostPredictor
-  private let calibration: Calibration
-  private let criterion: ConfidenceCriterion
+  private let expectations: ErrorExpectations
   private let splitLayer: Int?
   private let choice: OffloadChoice
 
   public init(_ settings: PolicySettings) {
     costs = settings.costs
-    calibration = settings.calibration
-    criterion = settings.criterion
+    expectations = settings.expectations
     splitLayer = settings.splitLayer
     choice = OffloadChoice(codec: settings.codec, packetDuration: settings.packetDuration)
   }
 
   public func decide(_ evidence: Evidence) -> Decision {
-    let predictions = costs.predictions(evidence, calibration: calibration, criterion: criterion)
+    let predictions = costs.predictions(evidence, expectations: expectations)
     func decision(_ action: Action, _ reason: Reason) -> Decision {
       Decision(
         policy: name, action: action, reason: reason, predictions: predictions,

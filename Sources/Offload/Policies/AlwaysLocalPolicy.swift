@@ -4,13 +4,11 @@ public struct AlwaysLocalPolicy: Policy {
   public var name: String { Self.name }
 
   private let costs: CostPredictor
-  private let calibration: Calibration
-  private let criterion: ConfidenceCriterion
+  private let expectations: ErrorExpectations
 
   public init(_ settings: PolicySettings) {
     costs = settings.costs
-    calibration = settings.calibration
-    criterion = settings.criterion
+    expectations = settings.expectations
   }
 
   public func decide(_ evidence: Evidence) -> Decision {
@@ -22,7 +20,7 @@ public struct AlwaysLocalPolicy: Policy {
     }
     return Decision(
       policy: name, action: action, reason: .policyFixed,
-      predictions: costs.predictions(evidence, calibration: calibration, criterion: criterion),
+      predictions: costs.predictions(evidence, expectations: expectations),
       evidence: evidence)
   }
 }

@@ -16,6 +16,7 @@ public struct ConfidencePolicy: Policy {
   private let costs: CostPredictor
   private let calibration: Calibration
   private let criterion: ConfidenceCriterion
+  private let expectations: ErrorExpectations
   private let offloadAfterExit: Int?
   private let choice: OffloadChoice
 
@@ -23,12 +24,13 @@ public struct ConfidencePolicy: Policy {
     costs = settings.costs
     calibration = settings.calibration
     criterion = settings.criterion
+    expectations = settings.expectations
     offloadAfterExit = settings.offloadAfterExit
     choice = OffloadChoice(codec: settings.codec, packetDuration: settings.packetDuration)
   }
 
   public func decide(_ evidence: Evidence) -> Decision {
-    let predictions = costs.predictions(evidence, calibration: calibration, criterion: criterion)
+    let predictions = costs.predictions(evidence, expectations: expectations)
     func decision(_ action: Action, _ reason: Reason) -> Decision {
       Decision(
         policy: name, action: action, reason: reason, predictions: predictions,

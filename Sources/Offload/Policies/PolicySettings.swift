@@ -43,4 +43,10 @@ public struct PolicySettings: Sendable {
     self.dampedChoice = dampedChoice
     self.seed = seed
   }
+
+  /// What the calibration says under the criterion.
+  var expectations: ErrorExpectations {
+    ErrorExpectations(
+      calibration, criterion: criterion, assumedWordsPerSecond: costs.model.wordsPerSecond)
+  }
 }

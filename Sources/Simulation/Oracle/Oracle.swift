@@ -106,7 +106,7 @@ private struct InformedChoice {
     let stages = reachable.map { place in
       let here = stops[place]?.cost ?? .infinity
       return ExitValues.Stage(
-        classes: chain.classes[place - seen - 1], step: here - (stops[place - 1]?.cost ?? 0),
+        exit: chain.exits[place - seen - 1], step: here - (stops[place - 1]?.cost ?? 0),
         offload: offloads[place].map { .init(cost: $0.cost - here, inTime: 1) })
     }
     let later =

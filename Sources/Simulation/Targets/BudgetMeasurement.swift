@@ -45,8 +45,9 @@ public struct BudgetMeasurement: Codable, Sendable {
     configuration.seconds = 2 * 86_400
     // Exogenous: what one device saves must not help another.
     configuration.edge.isShared = false
-    func measure(_ strategy: Strategy, budget: Double?) throws -> Run {
+    func measure(_ strategy: Strategy, budget: Double?, probes: Bool = true) throws -> Run {
       var configuration = configuration
+      configuration.probes = configuration.probes && probes
       configuration.budget = budget.map { Budget(resource: .megabytes, perDay: $0) }
       let simulation = try FleetSimulation(
         configuration: configuration, profile: profile, calibration: calibration,
@@ -69,26 +70,31 @@ public struct BudgetMeasurement: Codable, Sendable {
     let own = try measure(.policy(BudgetPolicy.name), budget: limit)
     let local = try measure(.policy(AlwaysLocalPolicy.name), budget: nil)
     var best: (name: String, run: Run)?
-    func consider(_ strategy: Strategy) throws -> Run {
-      let run = try measure(strategy, budget: nil)
+    func consider(_ strategy: Strategy, probes: Bool = true) throws -> Run {
+      let run = try measure(strategy, budget: nil, probes: probes)
       if run.megabytesPerDay <= limit, run.cost < best?.run.cost ?? .infinity {
-        best = (strategy.name, run)
+        best = (strategy.name + (probes ? "" : "-without-signs-of-life"), run)
       }
       return run
     }
-    // The price at which just the budget is taken: use falls as the price rises.
-    var low = 0.0
-    var high = 1.0
-    while try consider(.priced(perMegabyte: high)).megabytesPerDay > limit, high < 1e6 {
-      low = high
-      high *= 4
-    }
-    for _ in 0..<9 {
-      let middle = (low + high) / 2
-      if try consider(.priced(perMegabyte: middle)).megabytesPerDay > limit {
-        low = middle
-      } else {
-        high = middle
+    // The price at which just the budget is taken: use falls as the price rises. A sign of life before every utterance
+    // may be more than a small budget allows: `budget` never asks for one, and a threshold may do without too.
+    for probes in [true, false] {
+      var low = 0.0
+      var high = 1.0
+      while try consider(.priced(perMegabyte: high), probes: probes).megabytesPerDay > limit,
+        high < 1e4
+      {
+        low = high
+        high *= 4
+      }
+      for _ in 0..<9 {
+        let middle = (low + high) / 2
+        if try consider(.priced(perMegabyte: middle), probes: probes).megabytesPerDay > limit {
+          low = middle
+        } else {
+          high = middle
+        }
       }
     }
     for step in 0...20 { _ = try consider(.threshold(Double(step) / 20)) }
