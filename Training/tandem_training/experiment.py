@@ -2,14 +2,17 @@
 
 A file in recipes/experiments names a `question`, a `base` recipe, `seeds`, `changes` common to all and `runs`. A run has a `name`, and may have `changes`
 (dotted keys of the recipe to new values), `depth` (only so many blocks, one exit at their end, no second pass) and `from` (an
-earlier run whose subsampling and blocks it starts with; all of it, heads and second pass too, with `whole: true`). Runs that are done are not done again.
+earlier run whose subsampling and blocks it starts with; all of it, heads and second pass too, with `whole: true`). Runs that are done are not done again,
+not even in another experiment of the same folder.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
+import shutil
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
@@ -87,6 +90,20 @@ def apply(content: dict, changes: dict) -> None:
         place[last] = value
 
 
+def fingerprint(content: dict, start: str = "", whole: bool = False) -> str:
+    """Names a run by all that it depends on but its name: the recipe, and the fingerprint of the run that it starts from."""
+    said = {key: value for key, value in content.items() if key != "name"}
+    return hashlib.sha256(json.dumps([said, start, whole], sort_keys=True).encode()).hexdigest()
+
+
+def same_run(runs: Path, mark: str) -> Path | None:
+    """The folder of a run that is done and has this fingerprint, in whichever experiment."""
+    for found in sorted(runs.glob("*/*/fingerprint")):
+        if found.read_text(encoding="utf-8") == mark and (found.parent / "result.json").exists():
+            return found.parent
+    return None
+
+
 def result_of(recipe: Recipe, run: Run) -> dict:
     """What a finished run has come to: word errors of every path and set on dev, parameters, steps and hours."""
     result = {
@@ -114,15 +131,24 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
     for run, seed in progress(jobs, len(jobs), experiment.name):
         folder = runs / experiment.name / f"{run['name']}-{seed}"
         done = folder / "result.json"
+        content = changed(base, run, seed, experiment.changes)
+        start = runs / experiment.name / f"{run['from']}-{seed}" if "from" in run else None
+        begun = start / "fingerprint" if start else None
+        # A run of older code has none: then its place names it.
+        origin = "" if begun is None else begun.read_text(encoding="utf-8") if begun.exists() else str(begun)
+        mark = fingerprint(content, origin, bool(run.get("whole")))
+        if not done.exists() and (twin := same_run(runs, mark)):
+            shutil.copytree(twin, folder, dirs_exist_ok=True)
         if not done.exists():
-            recipe = parse_recipe(changed(base, run, seed, experiment.changes), experiment.base)
-            initialise = runs / experiment.name / f"{run['from']}-{seed}" / "checkpoint.pt" if "from" in run else None
+            recipe = parse_recipe(content, experiment.base)
+            initialise = start / "checkpoint.pt" if start else None
             trained = Run(recipe, cache, folder, initialise, bool(run.get("whole")))
             if trained.step < recipe.training.steps:
                 trained.train(recipe.training.steps)
             if trained.step < recipe.training.steps:
                 break  # stopped by a signal: the checkpoint is written, the same command goes on
             done.write_text(json.dumps(result_of(recipe, trained)), encoding="utf-8")
+        (folder / "fingerprint").write_text(mark, encoding="utf-8")
         records.append({
             "result": f"experiment-{experiment.name}", "run": run["name"], "seed": seed, "changes": run.get("changes") or {},
             "depth": run.get("depth"), "from": run.get("from"), **json.loads(done.read_text(encoding="utf-8")),
