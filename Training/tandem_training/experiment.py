@@ -217,6 +217,11 @@ def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[
     """For the plot: name → points (x, WER in percent). Runs with an `x` make a line for every path, others a line of exits each."""
     lines: dict[str, list[tuple[float | str, float]]] = defaultdict(list)
     with_place = {run["name"]: run["x"] for run in experiment.runs if "x" in run}
+    base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
+    depths = {
+        run["name"]: [exit["afterBlock"] for exit in changed(base, run, 0, experiment.changes)["model"]["encoder"]["exits"]]
+        for run in experiment.runs
+    }
     labels = {run["name"]: run.get("label", run["name"]) for run in experiment.runs}
     for record in records:
         for path, sets in record.get("dev", {}).items():
@@ -225,6 +230,8 @@ def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[
                 if record["run"] in with_place:
                     lines[path].append((with_place[record["run"]], rate))
             else:
-                depth = record["depth"]
-                lines[labels[record["run"]]].append((f"exit{depth}" if depth and path == "exit1" else path, rate))
+                # Exits of models with other depths stand over one another where they have as many blocks before them.
+                number = path.removeprefix("exit")
+                place = f"{depths[record['run']][int(number) - 1]} blocks" if number.isdigit() else path
+                lines[labels[record["run"]]].append((place, rate))
     return dict(lines)

@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from tandem_training.experiment import Experiment, add_costs, changed, run_experiment, table, write_results
+from tandem_training.experiment import Experiment, add_costs, changed, run_experiment, series, table, write_results
 from tandem_training.recipe import RecipeError
 
 from .conftest import RECIPE
@@ -49,6 +49,10 @@ def test_runs_are_done_once_and_reported(world, tmp_path, experiment):
     again = run_experiment(loaded, world / "cache", tmp_path / "runs", only=["whole"])
     assert again[0]["hours"] == 42.0 and len(again) == 2
     assert "all of it" in table(loaded, records) and "Does it run?" in table(loaded, records)
+    depths = [exit["afterBlock"] for exit in RECIPE["model"]["encoder"]["exits"]]
+    lines = series(loaded, records)
+    assert [place for place, _ in lines["all of it"]][: len(depths)] == [f"{depth} blocks" for depth in depths]
+    assert {place for place, _ in lines["shallow"]} == {"1 blocks"}
     pytest.importorskip("matplotlib")
     written = write_results(loaded, records, tmp_path / "results")
     assert [path.suffix for path in written] == [".jsonl", ".md", ".svg"]
