@@ -36,8 +36,6 @@ final class LocalPass: @unchecked Sendable {
     var exitsBegun = 0
     /// Blocks that keep up with the speech.
     var depth = 0
-    /// Whoever waits for the thread while it catches up.
-    var waiting = 0
     /// Nothing is computed ahead any more.
     var isOver = false
   }
@@ -68,12 +66,12 @@ final class LocalPass: @unchecked Sendable {
 
   /// Takes 16 kHz samples while the user speaks; features and subsampling only.
   func append(_ samples: [Float]) async throws {
-    try await first { _ in self.encoder.append(samples: samples, computing: false) }
+    try await pool.run { _ in self.encoder.append(samples: samples, computing: false) }
   }
 
   /// From now on keeps up with the speech down to `block`.
   func keepUp(to block: Int) async throws {
-    try await first { _ in
+    try await pool.run { _ in
       self.begin(blocks: block, exits: 0)
       self.encoder.deepen(to: block)
       self.state.withLock { $0.depth = self.encoder.depth }
@@ -88,11 +86,12 @@ final class LocalPass: @unchecked Sendable {
       let (part, isDone) = try await pool.run { _ in
         var isDone = false
         let part = self.timed {
-          while !isDone, !self.state.withLock({ $0.waiting > 0 || $0.isOver }) {
-            isDone = !self.encoder.step()
-          }
+          // A step at least, or two utterances that catch up would only give way to one another.
+          repeat {
+            isDone = self.state.withLock { $0.isOver } || !self.encoder.step()
+          } while !isDone && self.pool.queued == 0
         }
-        return (part, isDone || self.state.withLock { $0.isOver })
+        return (part, isDone)
       }
       work.seconds += part.seconds
       for (block, frames) in part.blockFrames.enumerated() { work.blockFrames[block] += frames }
@@ -103,18 +102,9 @@ final class LocalPass: @unchecked Sendable {
   /// The user has stopped, or nobody wants to know: `catchUp` returns after the block that it is computing.
   func stopAhead() { state.withLock { $0.isOver = true } }
 
-  /// Runs `work` on the thread, before what `catchUp` has not begun.
-  private func first<Result: Sendable>(
-    _ work: @escaping @Sendable (InferencePool.Cancellation) throws -> Result
-  ) async throws -> Result {
-    state.withLock { $0.waiting += 1 }
-    defer { state.withLock { $0.waiting -= 1 } }
-    return try await pool.run(work)
-  }
-
   /// What the exits say of what was heard so far, as far as all chunks of it have come to them.
   func heard() async throws -> [ExitResult] {
-    try await first { _ in
+    try await pool.run { _ in
       let exits = self.model.configuration.encoder.exits
       let chunk = self.model.configuration.encoder.chunkFrames
       let whole = self.encoder.frameCount(at: 0) / chunk * chunk
@@ -135,7 +125,7 @@ final class LocalPass: @unchecked Sendable {
   /// - Returns: frames that have not been through a block yet, by block.
   func finish(to block: Int) async throws -> [Double] {
     stopAhead()
-    return try await first { _ in
+    return try await pool.run { _ in
       self.encoder.finish(to: block)
       let frames = self.encoder.frameCount(at: 0)
       return (1...self.model.blockCount).map { Double(frames - self.encoder.frameCount(at: $0)) }
@@ -147,7 +137,7 @@ final class LocalPass: @unchecked Sendable {
   /// - Throws: `CancellationError` between exits when the task is cancelled.
   @discardableResult
   func advance(toExit exit: Int) async throws -> ExitResult {
-    try await first { cancellation in
+    try await pool.run { cancellation in
       while self.all.count < exit {
         if cancellation.isCancelled { throw CancellationError() }
         let number = self.all.count + 1
@@ -163,7 +153,7 @@ final class LocalPass: @unchecked Sendable {
 
   /// Features `[n, dimension]` of `layer`, from the `frame`th on.
   func features(at layer: Int, from frame: Int = 0) async throws -> [Float] {
-    try await first { _ in
+    try await pool.run { _ in
       self.begin(blocks: layer, exits: 0)
       self.encoder.advance(to: layer)
       return Array(self.encoder.frames(at: layer).dropFirst(frame * self.model.dimension))
