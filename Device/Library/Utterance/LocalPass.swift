@@ -103,11 +103,17 @@ final class LocalPass: @unchecked Sendable {
   func stopAhead() { state.withLock { $0.isOver = true } }
 
   /// What the exits say of what was heard so far, as far as all chunks of it have come to them.
-  func heard() async throws -> [ExitResult] {
+  /// - Returns: nil if the last chunk has not even come to the first exit of those that keep up.
+  func heard() async throws -> [ExitResult]? {
     try await pool.run { _ in
       let exits = self.model.configuration.encoder.exits
       let chunk = self.model.configuration.encoder.chunkFrames
       let whole = self.encoder.frameCount(at: 0) / chunk * chunk
+      if let first = exits.first, first.afterBlock <= self.encoder.depth,
+        self.encoder.frameCount(at: first.afterBlock) < whole
+      {
+        return nil
+      }
       var results: [ExitResult] = []
       for (index, exit) in exits.enumerated()
       where exit.afterBlock <= self.encoder.depth && whole > 0

@@ -195,7 +195,7 @@ public actor StreamingUtterance {
         guard phase == .listening else { break }
         if speculation.plan != nil, attempt?.failure != nil { speculation.lost() }
         let isDue = samples.count - consideredSamples >= interval
-        if isDue { try await consider() }
+        if isDue, try await !consider() { continue }
         try await feed()
         if !isDue { break }
       }
@@ -205,17 +205,18 @@ public actor StreamingUtterance {
     computing = nil
   }
 
-  private func consider() async throws {
-    consideredSamples = samples.count
-    let seconds = seconds
-    let exits = try await pass.heard().map(\.evidence)
-    // Nothing was computed of all that was heard: the next chunk came in between.
-    guard phase == .listening, pass.depth == 0 || !exits.isEmpty else { return }
+  /// - Returns: false if the next chunk came in between: it is computed first.
+  private func consider() async throws -> Bool {
+    let (count, seconds) = (samples.count, seconds)
+    guard let exits = try await pass.heard()?.map(\.evidence) else { return false }
+    consideredSamples = count
+    guard phase == .listening else { return true }
     let advice = speculation.consider(
       listeningEvidence(exits, seconds: seconds, heard: seconds), policy: recognizer.policy,
       utterance: number)
     if let start = advice.start { open(start) }
     if advice.blocks > pass.depth { try await pass.keepUp(to: advice.blocks) }
+    return true
   }
 
   /// Of an utterance as if it were over after `seconds`.
