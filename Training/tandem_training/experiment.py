@@ -149,9 +149,12 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
                 break  # stopped by a signal: the checkpoint is written, the same command goes on
             done.write_text(json.dumps(result_of(recipe, trained)), encoding="utf-8")
         (folder / "fingerprint").write_text(mark, encoding="utf-8")
+        result = json.loads(done.read_text(encoding="utf-8"))
+        if content["training"].get("transducerWeight") == 0:
+            result.get("dev", {}).pop("transducer", None)  # there for its shape's sake, and never trained
         records.append({
             "result": f"experiment-{experiment.name}", "run": run["name"], "seed": seed, "changes": run.get("changes") or {},
-            "depth": run.get("depth"), "from": run.get("from"), **json.loads(done.read_text(encoding="utf-8")),
+            "depth": run.get("depth"), "from": run.get("from"), **result,
         })
     return records
 
