@@ -125,15 +125,21 @@ struct GoldenTests {
 
 @Suite("Splitting changes nothing")
 struct SplitTests {
+  /// A golden model, its samples, and what they come to when all is computed as soon as it is there.
+  private func computed(_ name: String) throws -> (Model, [Float], UtteranceEncoder) {
+    let golden = try Golden(name)
+    let samples = try golden.values("samples")
+    let whole = UtteranceEncoder(model: golden.model, depth: golden.model.blockCount)
+    whole.append(samples: samples)
+    whole.finish()
+    return (golden.model, samples, whole)
+  }
+
   @Test(
     "Features shipped at any layer, in packets of any size, give the same bits",
     arguments: GoldenTests.models)
   func split(name: String) throws {
-    let golden = try Golden(name)
-    let model = golden.model
-    let whole = UtteranceEncoder(model: model, depth: model.blockCount)
-    whole.append(samples: try golden.values("samples"))
-    whole.finish()
+    let (model, _, whole) = try computed(name)
     for layer in 0...model.blockCount {
       for packet in [1, 3, 8, 1_000] {
         let edge = UtteranceEncoder(model: model, firstLayer: layer, depth: model.blockCount)
@@ -152,12 +158,7 @@ struct SplitTests {
     "In whatever order blocks are applied, the bits are the same",
     arguments: GoldenTests.models, 1...8 as ClosedRange<UInt64>)
   func steps(name: String, seed: UInt64) throws {
-    let golden = try Golden(name)
-    let model = golden.model
-    let samples = try golden.values("samples")
-    let whole = UtteranceEncoder(model: model, depth: model.blockCount)
-    whole.append(samples: samples)
-    whole.finish()
+    let (model, samples, whole) = try computed(name)
     // A linear congruential generator (Knuth): the same schedule for the same seed.
     var state = seed
     func draw(_ bound: Int) -> Int {
@@ -192,12 +193,7 @@ struct SplitTests {
   @Test(
     "Going deeper later gives the same bits as going deep at once", arguments: GoldenTests.models)
   func deepening(name: String) throws {
-    let golden = try Golden(name)
-    let model = golden.model
-    let samples = try golden.values("samples")
-    let whole = UtteranceEncoder(model: model, depth: model.blockCount)
-    whole.append(samples: samples)
-    whole.finish()
+    let (model, samples, whole) = try computed(name)
     let lazy = UtteranceEncoder(model: model, depth: 1)
     lazy.append(samples: samples.prefix(9_000))
     lazy.append(samples: samples.dropFirst(9_000))

@@ -47,6 +47,7 @@ private struct InformedChoice {
   /// By exits seen: stopping there, nil where the deadline would strike before it; and offloading from there.
   private var stops: [Way?]
   private var offloads: [Way?]
+  /// For a calibration that knows nothing, where nothing is in time.
   private let fallback: UtteranceResult
 
   init(
@@ -76,11 +77,10 @@ private struct InformedChoice {
   }
 
   var result: UtteranceResult {
-    for seen in 0..<exits.count {
+    for seen in 0...exits.count {
       if let end = end(after: seen) { return end }
     }
-    // Going on from one exit means that the next one's transcript is there in time: so is the last one's.
-    return end(after: exits.count) ?? fallback
+    return fallback
   }
 
   /// How it ends once so many exits are seen; nil if it goes on.
