@@ -24,11 +24,11 @@ evaluate() {
 }
 if [ "$split" = test ]; then
   fingerprint=$(sha256sum Models/english/model.json | cut -d' ' -f1)
-  if grep -qs "$fingerprint" Benchmarks/results/test-runs.jsonl; then
+  if grep -qs "$fingerprint\", \"measurement\": \"wer\"" Benchmarks/results/test-runs.jsonl; then
     echo "english.sh: the test split was run for this model already (Benchmarks/results/test-runs.jsonl); look there" >&2
     exit 1
   fi
-  printf '{"fingerprint": "%s", "commit": "%s", "date": "%s"}\n' "$fingerprint" "$(git rev-parse --short HEAD)" \
+  printf '{"fingerprint": "%s", "measurement": "wer", "commit": "%s", "date": "%s"}\n' "$fingerprint" "$(git rev-parse --short HEAD)" \
     "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >>Benchmarks/results/test-runs.jsonl
 fi
 if [ -f "$results" ]; then

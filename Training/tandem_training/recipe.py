@@ -47,6 +47,7 @@ class TrainingSettings:
     objective: str = "recognition"
     attentionWeight: float = 0.0
     freezeEncoder: bool = False
+    headsFirst: int = 0
     loaders: int = 0
 
     def __post_init__(self) -> None:
@@ -80,6 +81,7 @@ class Recipe:
     training: TrainingSettings
     augmentation: Augmentation
     earlier: list[Stage] = field(default_factory=list)
+    shares: dict[str, float] = field(default_factory=dict)  # of a set's clips, drawn anew for each epoch; 1 where a set is not named
 
     def stage_at(self, step: int) -> Stage:
         """The stage whose data the step after `step` steps uses; the recipe's own `data` and `augmentation` are the last one's."""
@@ -135,13 +137,20 @@ def parse_recipe(content: dict, path: Path) -> Recipe:
         vocabulary=content["vocabulary"], model=content["model"],
         training=_settings(TrainingSettings, content["training"], path, "training"),
         augmentation=_augmentation(content.get("augmentation"), path, "augmentation"),
-        earlier=_earlier(content.get("earlier"), path),
+        earlier=_earlier(content.get("earlier"), path), shares=_shares(data.get("shares"), path),
     )
 
 
 def _augmentation(values: dict | None, path: Path, key: str) -> Augmentation:
     ranges = {name: tuple(value) if isinstance(value, list) else value for name, value in (values or {}).items()}
     return _settings(Augmentation, ranges, path, key)
+
+
+def _shares(values: dict | None, path: Path) -> dict[str, float]:
+    for name, share in (values or {}).items():
+        if not isinstance(share, (int, float)) or not 0 < share <= 1:
+            raise RecipeError(f"{path}: data.shares.{name} is {share!r}; a share is above 0 and at most 1")
+    return values or {}
 
 
 def _earlier(stages: list[dict] | None, path: Path) -> list[Stage]:

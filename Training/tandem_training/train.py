@@ -146,6 +146,8 @@ class Batches:
         if short and epoch < short["epochs"]:
             # CTC from scratch sits on "all blank" for long; single words leave alignments little choice and break that.
             clips, concatenation = [clip for clip in clips if clip.samples < short["belowSeconds"] * SAMPLE_RATE], None
+        if self.recipe.shares:
+            clips = [clip for clip in clips if generator.random() < self.recipe.shares.get(clip.set, 1.0)]
         items = data.epoch_items(clips, generator, concatenation)
         return data.batches_by_length(items, self.recipe.training.batchSeconds, self.tail, generator)
 
@@ -297,10 +299,12 @@ def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
     """Linear warm-up, then a cosine down to `finalLearningRate` of the peak at the last step; with `decaySteps` the rate
     stays at its peak and falls in a straight line over the last so many steps, so that a run can be made longer later.
 
-    With `growth` there are two such arcs: the first ends (at a third of its peak) where the whole model begins the second.
+    What `headsFirst` trains comes before all of this, at the peak. With `growth` there are two such arcs: the first ends (at a third of its peak) where the whole model begins the second.
     """
     settings = recipe.training
-    peak, final, first, last = settings.learningRate, settings.finalLearningRate, 0, steps
+    peak, final, first, last = settings.learningRate, settings.finalLearningRate, settings.headsFirst, steps
+    if step < settings.headsFirst:
+        return peak * min(1.0, (step + 1) / 50)
     if settings.growth and step < settings.growth["untilStep"]:
         final, last = 0.3, settings.growth["untilStep"]
     elif settings.growth:
@@ -401,8 +405,9 @@ def batch_loss(
 class Run:
     """One training run in a folder: checkpoint.pt, vocabulary.json, log.jsonl.
 
-    `initialise` is another run's checkpoint: subsampling, blocks and feature statistics start from its averaged weights. With `whole`
-    everything that fits does, heads and second pass too, from the weights as they were trained; blocks that the other run had not begin close to the identity.
+    `initialise` is another run's checkpoint: subsampling, both encoders' blocks and feature statistics start from its averaged weights. With
+    `whole` everything that fits does, heads too, from the weights as they were trained. Blocks of the second encoder that the other run
+    had not begin close to the identity.
     """
 
     def __init__(self, recipe: Recipe, cache_folder: Path, folder: Path, initialise: Path | None = None, whole: bool = False):
@@ -497,11 +502,11 @@ class Run:
         # The average is the better model to build other heads on; training itself goes on better from where it stood.
         weights = saved["model"] if whole else {**saved["model"], **saved["average"]}
         wanted = self.model.state_dict()
-        kept = ("",) if whole else ("subsampling.", "encoder.blocks.", "features.")
+        kept = ("",) if whole else ("subsampling.", "encoder.blocks.", "features.", "secondEncoder.input.", "secondEncoder.blocks.")
         taken = {
             name: value for name, value in weights.items() if name.startswith(kept) and name in wanted and wanted[name].shape == value.shape
         }
-        if whole and self.model.settings.secondEncoder is not None:
+        if self.model.settings.secondEncoder is not None:
             # A block ends in a norm, which would undo the one before it: a new block starts with its predecessor's.
             for number in range(1, len(self.model.settings.secondEncoder["blocks"])):
                 for kind in ("weight", "bias"):
@@ -561,8 +566,16 @@ class Run:
                 value.data.copy_(self.average[name])
             value.requires_grad_(name.startswith("transducer."))
 
+    def freeze_blocks(self, frozen: bool) -> None:
+        """Whether subsampling and both encoders' blocks stay as they are: new heads on a trained encoder would shake it to pieces."""
+        for name, value in self.model.named_parameters():
+            if name.startswith(("subsampling.", "encoder.blocks.", "secondEncoder.input.", "secondEncoder.blocks.")):
+                value.requires_grad_(not frozen)
+
     def train_step(self, batch: tuple[Tensor, ...], steps: int) -> dict[str, float]:
         recipe = self.recipe
+        if self.step <= recipe.training.headsFirst > 0:
+            self.freeze_blocks(self.step < recipe.training.headsFirst)
         if self.model.depth is not None and recipe.training.depth_at(self.step) is None:
             for name in self.model.grow():
                 self.average[name].copy_(self.model.get_parameter(name).detach())

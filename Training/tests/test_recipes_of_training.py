@@ -1,6 +1,7 @@
 """What a recipe can ask of the training loop: Muon, phones, frozen encoders, masked prediction, several processes."""
 
 import copy
+import dataclasses
 import json
 import os
 import random
@@ -156,6 +157,34 @@ def test_frozen_encoders_stay(world, tmp_path):
     torch.save({"model": {}, "average": {}}, tmp_path / "strange" / "checkpoint.pt")
     with pytest.raises(ValueError, match="no block"):
         Run(recipe_with(), world / "cache", tmp_path / "other", initialise=tmp_path / "strange" / "checkpoint.pt")
+
+
+def test_heads_first_leave_the_blocks_alone_until_they_have_learnt(world, tmp_path):
+    first = Run(recipe_with(), world / "cache", tmp_path / "taught")
+    first.train(2)
+    recipe = recipe_with({"headsFirst": 2, "warmupSteps": 4, "learningRate": 1.0})
+    run = Run(recipe, world / "cache", tmp_path / "heads", initialise=tmp_path / "taught" / "checkpoint.pt")
+    blocks = ("subsampling.", "encoder.blocks.", "secondEncoder.input.", "secondEncoder.blocks.")
+    assert torch.equal(run.model.secondEncoder.input.weight, first.average["secondEncoder.input.weight"])
+    before = {name: value.detach().clone() for name, value in run.model.named_parameters()}
+    run.train(2)
+    changed = {name for name, value in run.model.named_parameters() if not torch.equal(value, before[name])}
+    assert changed and not any(name.startswith(blocks) for name in changed)
+    run.train(3)
+    changed = {name for name, value in run.model.named_parameters() if not torch.equal(value, before[name])}
+    assert any(name.startswith("encoder.blocks.") for name in changed) and any(name.startswith("secondEncoder.blocks.") for name in changed)
+    assert [learning_rate(step, recipe, 100) for step in (1, 2, 5)] == [2 / 50, 0.25, 1.0]  # its own short ramp, then the warm-up
+
+
+def test_a_share_of_a_set_is_drawn_anew_for_each_epoch(world):
+    recipe = dataclasses.replace(recipe_with({"concatenation": None, "shortFirst": None}), shares={"hums": 0.5})
+    cache = Cache(world / "cache", "train")
+    run = Run(recipe, world / "cache", world / "shared-out")
+    batches = Batches(recipe, recipe.stage_at(0), [cache], None, run.vocabulary, 3200)
+    drawn = [frozenset(clip.path for batch in batches._plan(epoch) for item in batch for clip in item.clips) for epoch in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2] and 0 < len(drawn[0]) < len(cache.clips)
+    with pytest.raises(RecipeError, match="data.shares.hums is 2"):
+        parse_recipe({**RECIPE, "data": {"train": ["train"], "dev": "dev", "shares": {"hums": 2}}}, Path("r.yaml"))
 
 
 def test_masked_prediction_learns(world, tmp_path):
