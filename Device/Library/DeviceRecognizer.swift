@@ -78,6 +78,7 @@ public final class DeviceRecognizer: Sendable {
   let log: Logger
   /// Measured on this machine, operations a second, from the utterances so far.
   private let measuredSpeed = Mutex<Double?>(nil)
+  private let signOfLife: Mutex<SignOfLife>
 
   /// - Parameters:
   ///   - policyName: one of `PolicyRegistry.names`.
@@ -109,6 +110,7 @@ public final class DeviceRecognizer: Sendable {
     self.configuration = configuration
     self.log = log
     costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)
+    signOfLife = Mutex(SignOfLife(policy: policy.name, costs: costs))
     // A policy that never offloads gets no link, so that not one packet leaves the device.
     self.link = policy is AlwaysLocalPolicy ? nil : link
     shape = ModelShape(model)
@@ -177,7 +179,12 @@ public final class DeviceRecognizer: Sendable {
 
   /// Whether the edge is asked for a sign of life when an utterance begins.
   var probes: Bool {
-    configuration.probes && SignOfLife.isWanted(policy: policy.name, costs: costs)
+    configuration.probes && signOfLife.withLock { $0.isWanted }
+  }
+
+  /// An utterance was decided: `SignOfLife` goes by how many the edge is to answer.
+  func observe(isOffloaded: Bool) {
+    signOfLife.withLock { $0.observe(offloaded: isOffloaded) }
   }
 
   /// Ends the connection to the edge, if there is one.

@@ -9,8 +9,8 @@ extension CostSettings {
     + (serverSecond + the edge's price) * server seconds + wordError * expected word errors. One unit is
     one second of waiting for the answer. The weights are opinions, fixed before any tuning.
 
-    The figures marked with a source were written down from memory of it and not read again: check them
-    against the source before you publish a joule.
+    [Feiereisen22] has been read again; the figures of [Huang12] and [Horowitz14] were written down
+    from memory of them: check them against the source before you publish a joule.
 
     Sources. [Huang12] J. Huang et al., A Close Examination of Performance and Power Characteristics of
     4G LTE Networks, MobiSys 2012, power model of section 5: watts = joulesPerMegabit * Mbit/s +

@@ -93,6 +93,7 @@ import Testing
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 1_250, seconds: 0.1, roundTrip: 0.12, at: 0)
     #expect(try #require(estimator.estimate(at: 0).bandwidth).median == 1_250 * 8 / (0.2 * 0.1))
+    estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 12_500, seconds: 1.1, roundTrip: 0.1, at: 1)
     #expect(try abs(#require(estimator.estimate(at: 1).bandwidth).median - 1e5) < 1)
   }
@@ -115,12 +116,49 @@ import Testing
     #expect(try #require(estimator.estimate(at: 60).bandwidth).median == 1e6)
   }
 
+  /// The newest of many says most at once, and after a while without news no more than the others.
+  @Test func whatIsStaleCountsAsWhatIsUsual() throws {
+    var estimator = LinkEstimator()
+    for index in 0..<20 {
+      estimator.observeTransfer(bytes: 12_500, seconds: 1, at: Double(index) * 90)
+    }
+    estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: 1_800)
+    #expect(try #require(estimator.estimate(at: 1_800).bandwidth).median == 1e7)
+    #expect(try #require(estimator.estimate(at: 1_890).bandwidth).median == 1e5)
+  }
+
+  /// One transfer is no distribution.
+  @Test func oneTransferLeavesRoom() throws {
+    var estimator = LinkEstimator()
+    estimator.observeTransfer(bytes: 12_500, seconds: 1, at: 0)
+    #expect(
+      estimator.estimate(at: 0).bandwidth == Percentiles(tenth: 5e4, median: 1e5, ninetieth: 2e5))
+  }
+
+  /// Who asks before every utterance and offloads none stops asking; who offloads many goes on.
+  @Test func signsOfLifeAreAskedForWhereAnswersComeFromTheEdge() {
+    func asked(_ deviceClass: DeviceClass, policy: String, offloading share: Int) -> Bool {
+      var sign = SignOfLife(
+        policy: policy, costs: CostPredictor(model: .standard, deviceClass: deviceClass))
+      for number in 0..<200 { sign.observe(offloaded: number % 100 < share) }
+      return sign.isWanted
+    }
+    #expect(asked(.microcontroller, policy: "model-based", offloading: 20))
+    #expect(!asked(.microcontroller, policy: "model-based", offloading: 1))
+    #expect(!asked(.phone, policy: "model-based", offloading: 100), "an LTE radio's tail is dear")
+    #expect(!asked(.microcontroller, policy: "budget", offloading: 100))
+    #expect(!asked(.microcontroller, policy: "always-local", offloading: 100))
+    #expect(
+      SignOfLife(policy: "deadline", costs: CostPredictor(model: .standard, deviceClass: .laptop))
+        .isWanted, "until it turns out idle")
+  }
+
   @Test func whatIsTooOldIsForgotten() {
     var estimator = LinkEstimator()
     estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: 0)
     estimator.observeRoundTrip(seconds: 0.1, at: 0)
-    #expect(estimator.estimate(at: 1_799).isKnown)
-    let later = estimator.estimate(at: 1_801)
+    #expect(estimator.estimate(at: 14_399).isKnown)
+    let later = estimator.estimate(at: 14_401)
     #expect(!later.isKnown)
     #expect(later.sampleCount == 0)
     #expect(later.connectivity == .connected)

@@ -134,6 +134,7 @@ public actor StreamingUtterance {
       ending.framesLeft = try await pass.finish(to: speculation.plan?.splitLayer ?? 0)
       try await feed()
       let recognition = try await decide(ending)
+      recognizer.observe(isOffloaded: recognition.decisions.last?.action.isOffload ?? false)
       learner?.observe(outcome(of: recognition))
       return recognition
     } catch {

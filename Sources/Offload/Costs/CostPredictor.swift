@@ -114,13 +114,12 @@ public struct CostPredictor: Sendable {
   /// Bytes of a message that asks whether the edge is there and how long it lets one wait, and of its answer.
   public static let probeBytes = (sent: 120, received: 180)
 
-  /// Whether asking so before every utterance costs next to nothing: a hundredth of a unit. An LTE radio's tail makes
-  /// it cost as much as a second's wait.
-  public var isProbeCheap: Bool {
+  /// Cost units of asking so before an utterance. An LTE radio's tail makes it as dear as most of a second's wait.
+  public var probeCost: Double {
     let joules = radio.joules(
       sent: Double(Self.probeBytes.sent), received: Double(Self.probeBytes.received),
       transferSeconds: 0.1)
-    return joules * model.weights.joule < 0.01
+    return joules * model.weights.joule
   }
 
   /// Joules that the radio draws at most for an offload whose bytes are held to `factor` times the predicted ones and

@@ -2,8 +2,8 @@
 /// that does not go backwards.
 ///
 /// Keeps the latest observations; each weighs half as much after every `halfLife`, and percentiles are
-/// taken over the weights: the newest says most, and what was long ago speaks up only where nothing is
-/// newer. An observation is forgotten after `memory` seconds: then the estimate says that
+/// taken over the weights: the newest says most while it is new, and after a minute without news all that was seen says
+/// about as much. An observation is forgotten after `memory` seconds: then the estimate says that
 /// it does not know, rather than something stale. After an outage, what was seen before it counts a
 /// quarter: the network may be another one.
 ///
@@ -39,8 +39,8 @@ public struct LinkEstimator: Sendable {
     public var patience = 1.0
 
     public init(
-      halfLife: Double = 10, memory: Double = 1_800, stallMemory: Double = 60, capacity: Int = 64,
-      minimumTransferBytes: Int = 1_000, lasting: Double = 0.003, silenceHalfLife: Double = 3_600
+      halfLife: Double = 10, memory: Double = 14_400, stallMemory: Double = 60, capacity: Int = 64,
+      minimumTransferBytes: Int = 1_000, lasting: Double = 0.03, silenceHalfLife: Double = 3_600
     ) {
       self.lasting = lasting
       self.silenceHalfLife = silenceHalfLife
@@ -59,6 +59,9 @@ public struct LinkEstimator: Sendable {
     /// Whether next to nothing came through.
     var isStall = false
   }
+
+  /// Factor by which a transfer's bandwidth, or a round trip, commonly differs from one before it on the same link.
+  static let spread = 2.0
 
   public let settings: Settings
   /// Observations that were refused: not positive, not finite, or too small to tell.
@@ -241,29 +244,54 @@ public struct LinkEstimator: Sendable {
     if observations.count > settings.capacity { observations.removeFirst() }
   }
 
+  /// Of what the next one may be. It will not be just like one of these, and of the fastest hitherto one expects too much: the
+  /// fewer there are, the more each stands for a smaller and a greater one as well.
   private func percentiles(_ observations: [Observation], at time: Double) -> Percentiles? {
-    guard let newest = observations.map(\.time).max() else { return nil }
-    // Ages relative to the newest: the percentiles are the same and no weight can vanish.
-    let weighted =
-      observations
-      .map {
-        (
-          value: $0.value,
-          weight: $0.weight * (decay(newest - $0.time, settings.halfLife) + settings.lasting)
-        )
-      }
-      .sorted { $0.value < $1.value }
-    let total = weighted.reduce(0) { $0 + $1.weight }
-    func percentile(_ fraction: Double) -> Double {
-      var sum = 0.0
-      for item in weighted {
-        sum += item.weight
-        if sum >= fraction * total { return item.value }
-      }
-      return weighted[weighted.count - 1].value
+    guard !observations.isEmpty else { return nil }
+    var sorted: [(value: Double, weight: Double)] = []
+    sorted.reserveCapacity(observations.count)
+    var total = 0.0
+    var squares = 0.0
+    for observation in observations {
+      // From now, not from the newest: after a while without news the newest says no more than those before it.
+      let age = max(0, time - observation.time)
+      let weight = observation.weight * (decay(age, settings.halfLife) + settings.lasting)
+      sorted.append((observation.value, weight))
+      total += weight
+      squares += weight * weight
     }
-    return Percentiles(
-      tenth: percentile(0.1), median: percentile(0.5), ninetieth: percentile(0.9))
+    // As many observations of equal weight would say as much (Kish's effective sample size).
+    let outer = 0.3 * (squares / (total * total)).squareRoot()
+    sorted.sort { $0.value < $1.value }
+    // Three sorted lists, walked together.
+    var sum = 0.0
+    var places = (low: 0, middle: 0, high: 0)
+    func percentile(_ fraction: Double) -> Double {
+      var value = 0.0
+      while sum < fraction * total, places.high < sorted.count {
+        let low =
+          places.low < sorted.count ? sorted[places.low].value / Self.spread : .infinity
+        let middle = places.middle < sorted.count ? sorted[places.middle].value : .infinity
+        let high = sorted[places.high].value * Self.spread
+        if low <= middle, low <= high {
+          value = low
+          sum += outer * sorted[places.low].weight
+          places.low += 1
+        } else if middle <= high {
+          value = middle
+          sum += (1 - 2 * outer) * sorted[places.middle].weight
+          places.middle += 1
+        } else {
+          value = high
+          sum += outer * sorted[places.high].weight
+          places.high += 1
+        }
+      }
+      return value
+    }
+    let tenth = percentile(0.1)
+    let median = max(tenth, percentile(0.5))
+    return Percentiles(tenth: tenth, median: median, ninetieth: max(median, percentile(0.9)))
   }
 
   private func decay(_ age: Double, _ halfLife: Double) -> Double {

@@ -54,9 +54,7 @@ extension FleetSimulation {
   /// Asks the edge for a sign of life and its wait, as soon as there is a connection.
   private func probe(_ number: Int, _ listening: inout Listening, at time: Double) {
     let device = devices[number]
-    guard configuration.probes, usesLink, let policy = device.policy,
-      SignOfLife.isWanted(policy: policy.name, costs: device.costs)
-    else { return }
+    guard configuration.probes, usesLink, device.signOfLife?.isWanted == true else { return }
     var start = time
     if device.linkState.phase != .connected {
       guard let attempt = device.attempt, attempt.succeeds else { return }

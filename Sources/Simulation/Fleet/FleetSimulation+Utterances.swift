@@ -298,6 +298,7 @@ extension FleetSimulation {
 
   func complete(_ context: UtteranceContext, _ result: UtteranceResult) {
     devices[context.device].energy += result.cost.energy
+    devices[context.device].signOfLife?.observe(offloaded: result.offloaded)
     if let learning = devices[context.device].learning,
       let learner = devices[context.device].policy as? any LearningPolicy
     {

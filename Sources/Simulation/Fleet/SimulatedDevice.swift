@@ -23,6 +23,8 @@ struct SimulatedDevice {
   var linkEstimator = LinkEstimator()
   var edgeEstimator = EdgeEstimator()
   var linkState = LinkState()
+  /// nil without a policy: nobody asks.
+  var signOfLife: SignOfLife?
   /// The attempt to connect that is under way: what will come of it, and when, is settled by the link.
   var attempt: (until: Double, succeeds: Bool)?
   /// Since when the connection stands, for crashes that happened since.
@@ -54,6 +56,7 @@ struct SimulatedDevice {
     self.speed = speed
     self.costs = costs
     self.policy = policy
+    signOfLife = policy.map { SignOfLife(policy: $0.name, costs: costs) }
     self.link = link
     self.arrivals = arrivals
   }
