@@ -52,22 +52,13 @@ public struct LinkEstimator: Sendable {
     }
   }
 
-  private struct Observation {
-    var time: Double
-    var value: Double
-    var weight: Double
-    /// Whether next to nothing came through.
-    var isStall = false
-  }
-
-  /// Factor by which a transfer's bandwidth, or a round trip, commonly differs from one before it on the same link.
-  static let spread = 2.0
+  private typealias Observation = LinkObservations.Observation
 
   public let settings: Settings
   /// Observations that were refused: not positive, not finite, or too small to tell.
   public private(set) var ignoredCount = 0
-  private var bandwidths: [Observation] = []
-  private var roundTrips: [Observation] = []
+  private var bandwidths: LinkObservations
+  private var roundTrips: LinkObservations
   /// Whether transfers got something through: 0, or nothing: 1.
   private var silences: [Observation] = []
   /// When a small message was sent that has not been answered; nil: none is out.
@@ -78,8 +69,8 @@ public struct LinkEstimator: Sendable {
 
   public init(settings: Settings = Settings()) {
     self.settings = settings
-    bandwidths.reserveCapacity(settings.capacity + 1)
-    roundTrips.reserveCapacity(settings.capacity + 1)
+    bandwidths = LinkObservations(settings)
+    roundTrips = LinkObservations(settings)
   }
 
   /// A transfer that ended at `time`.
@@ -93,10 +84,9 @@ public struct LinkEstimator: Sendable {
       return
     }
     connectivity = .connected
-    append(Observation(time: time, value: 0, weight: 1), to: &silences)
-    append(
-      Observation(time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds)),
-      to: &bandwidths)
+    appendSilence(Observation(time: time, value: 0, weight: 1))
+    bandwidths.insert(
+      Observation(time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds)))
   }
 
   /// A transfer that ended at `time`, with the round trip in it.
@@ -125,13 +115,12 @@ public struct LinkEstimator: Sendable {
       return
     }
     if bytes < settings.minimumTransferBytes {
-      append(Observation(time: time, value: 1, weight: 1, isStall: true), to: &silences)
+      appendSilence(Observation(time: time, value: 1, weight: 1, isStall: true))
     }
-    append(
+    bandwidths.insert(
       Observation(
         time: time, value: Double(bytes) * 8 / seconds, weight: weight(seconds),
-        isStall: bytes < settings.minimumTransferBytes),
-      to: &bandwidths)
+        isStall: bytes < settings.minimumTransferBytes))
   }
 
   /// A small message was sent at `time`, whose answer `observeRoundTrip` will tell: a user has begun to speak, and it is
@@ -150,13 +139,13 @@ public struct LinkEstimator: Sendable {
     connectivity = .connected
     asked = nil
     heard = time
-    append(Observation(time: time, value: seconds, weight: 1), to: &roundTrips)
+    roundTrips.insert(Observation(time: time, value: seconds, weight: 1))
   }
 
   /// A connection was made.
   public mutating func observeConnected(at time: Double) {
     connectivity = .connected
-    bandwidths.removeAll { $0.isStall }
+    bandwidths.removeStalls()
     // That it was silent lately is over; that it is so now and then is not.
     for index in silences.indices { silences[index].isStall = false }
   }
@@ -164,8 +153,8 @@ public struct LinkEstimator: Sendable {
   /// The connection was lost, or could not be made.
   public mutating func observeDisconnected(at time: Double) {
     if connectivity != .disconnected {
-      for index in bandwidths.indices { bandwidths[index].weight /= 4 }
-      for index in roundTrips.indices { roundTrips[index].weight /= 4 }
+      bandwidths.discount()
+      roundTrips.discount()
     }
     connectivity = .disconnected
     asked = nil
@@ -174,17 +163,14 @@ public struct LinkEstimator: Sendable {
 
   /// What is known at `time`.
   public func estimate(at time: Double) -> LinkEstimate {
-    let freshBandwidths = bandwidths.filter {
-      time - $0.time <= ($0.isStall ? min(settings.stallMemory, settings.memory) : settings.memory)
-    }
-    let freshRoundTrips = roundTrips.filter { time - $0.time <= settings.memory }
-    let latest = [freshBandwidths.last?.time, freshRoundTrips.last?.time].compactMap { $0 }.max()
+    let bandwidth = bandwidths.knowledge(at: time)
+    let roundTrip = roundTrips.knowledge(at: time)
+    let latest = [bandwidth.latest, roundTrip.latest].compactMap { $0 }.max()
     return LinkEstimate(
-      connectivity: connectivity,
-      bandwidth: percentiles(freshBandwidths, at: time),
-      roundTrip: percentiles(freshRoundTrips, at: time),
-      sampleCount: freshBandwidths.count + freshRoundTrips.count,
-      age: latest.map { max(0, time - $0) }, silence: silence(at: time))
+      connectivity: connectivity, bandwidth: bandwidth.percentiles,
+      roundTrip: roundTrip.percentiles, sampleCount: bandwidth.count + roundTrip.count,
+      age: latest.map { max(0, time - $0) },
+      silence: silence(at: time, usualRoundTrip: roundTrip.percentiles?.median))
   }
 
   /// What is known at `time` in the middle of a stream, which has shown this much of the link so far.
@@ -213,14 +199,14 @@ public struct LinkEstimator: Sendable {
   /// lately.
   ///
   /// Somebody who answered a moment ago is there; somebody who has not answered in thrice the usual time is not.
-  private func silence(at time: Double) -> Double? {
+  private func silence(at time: Double, usualRoundTrip: Double?) -> Double? {
     if let asked {
-      let usual = percentiles(roundTrips, at: time)?.median ?? settings.assumedRoundTrip
+      let usual = usualRoundTrip ?? settings.assumedRoundTrip
       if time - asked > max(3 * usual, settings.shortestPatience) { return 0.95 }
     }
     guard let usual = usualSilence(at: time) else { return nil }
     guard let heard else { return usual }
-    return usual * (1 - decay(time - heard, settings.aliveHalfLife))
+    return usual * (1 - Self.decay(time - heard, settings.aliveHalfLife))
   }
 
   private func usualSilence(at time: Double) -> Double? {
@@ -229,7 +215,7 @@ public struct LinkEstimator: Sendable {
       var sum = prior
       var weight = 1.0
       for observation in silences where !isLate || observation.isStall || observation.value == 0 {
-        let own = gain * observation.weight * decay(time - observation.time, halfLife)
+        let own = gain * observation.weight * Self.decay(time - observation.time, halfLife)
         sum += own * observation.value
         weight += own
       }
@@ -239,62 +225,12 @@ public struct LinkEstimator: Sendable {
     return share(settings.halfLife, 2, prior: often, isLate: true)
   }
 
-  private func append(_ observation: Observation, to observations: inout [Observation]) {
-    observations.append(observation)
-    if observations.count > settings.capacity { observations.removeFirst() }
+  private mutating func appendSilence(_ observation: Observation) {
+    silences.append(observation)
+    if silences.count > settings.capacity { silences.removeFirst() }
   }
 
-  /// Of what the next one may be. It will not be just like one of these, and of the fastest hitherto one expects too much: the
-  /// fewer there are, the more each stands for a smaller and a greater one as well.
-  private func percentiles(_ observations: [Observation], at time: Double) -> Percentiles? {
-    guard !observations.isEmpty else { return nil }
-    var sorted: [(value: Double, weight: Double)] = []
-    sorted.reserveCapacity(observations.count)
-    var total = 0.0
-    var squares = 0.0
-    for observation in observations {
-      // From now, not from the newest: after a while without news the newest says no more than those before it.
-      let age = max(0, time - observation.time)
-      let weight = observation.weight * (decay(age, settings.halfLife) + settings.lasting)
-      sorted.append((observation.value, weight))
-      total += weight
-      squares += weight * weight
-    }
-    // As many observations of equal weight would say as much (Kish's effective sample size).
-    let outer = 0.3 * (squares / (total * total)).squareRoot()
-    sorted.sort { $0.value < $1.value }
-    // Three sorted lists, walked together.
-    var sum = 0.0
-    var places = (low: 0, middle: 0, high: 0)
-    func percentile(_ fraction: Double) -> Double {
-      var value = 0.0
-      while sum < fraction * total, places.high < sorted.count {
-        let low =
-          places.low < sorted.count ? sorted[places.low].value / Self.spread : .infinity
-        let middle = places.middle < sorted.count ? sorted[places.middle].value : .infinity
-        let high = sorted[places.high].value * Self.spread
-        if low <= middle, low <= high {
-          value = low
-          sum += outer * sorted[places.low].weight
-          places.low += 1
-        } else if middle <= high {
-          value = middle
-          sum += (1 - 2 * outer) * sorted[places.middle].weight
-          places.middle += 1
-        } else {
-          value = high
-          sum += outer * sorted[places.high].weight
-          places.high += 1
-        }
-      }
-      return value
-    }
-    let tenth = percentile(0.1)
-    let median = max(tenth, percentile(0.5))
-    return Percentiles(tenth: tenth, median: median, ninetieth: max(median, percentile(0.9)))
-  }
-
-  private func decay(_ age: Double, _ halfLife: Double) -> Double {
+  static func decay(_ age: Double, _ halfLife: Double) -> Double {
     exponential(-max(age, 0) / max(halfLife, 1e-6) * 0.693_147_180_559_945_3)
   }
 }
