@@ -88,6 +88,25 @@ import Testing
     #expect(try #require(estimate.bandwidth).median == 1e5)
   }
 
+  /// A connection that comes and goes a thousand times leaves an estimate in numbers.
+  @Test func aFlappingConnectionLeavesNumbers() throws {
+    var estimator = LinkEstimator()
+    for index in 0..<3 {
+      estimator.observeTransfer(bytes: 12_500, seconds: 1, at: Double(index))
+      estimator.observeRoundTrip(seconds: 0.05, at: Double(index))
+    }
+    for index in 0..<1_000 {
+      estimator.observeDisconnected(at: 4 + Double(index))
+      estimator.observeConnected(at: 4.5 + Double(index))
+    }
+    let estimate = estimator.estimate(at: 1_005)
+    #expect(try #require(estimate.bandwidth).median == 1e5)
+    #expect(try #require(estimate.bandwidth).tenth.isFinite)
+    #expect(try #require(estimate.roundTrip).median == 0.05)
+    estimator.observeTransfer(bytes: 1_250_000, seconds: 1, at: 1_006)
+    #expect(try #require(estimator.estimate(at: 1_006).bandwidth).median == 1e7)
+  }
+
   /// A round trip that was measured a moment ago may have been longer than the one in this transfer.
   @Test func aPacketThatCameBackSoonIsNoFastLink() throws {
     var estimator = LinkEstimator()

@@ -134,8 +134,9 @@ public actor StreamingUtterance {
       ending.framesLeft = try await pass.finish(to: speculation.plan?.splitLayer ?? 0)
       try await feed()
       let recognition = try await decide(ending)
-      recognizer.observe(isOffloaded: recognition.decisions.last?.action.isOffload ?? false)
-      learner?.observe(outcome(of: recognition))
+      let outcome = outcome(of: recognition)
+      recognizer.observe(isOffloaded: outcome.offloadSeconds != nil)
+      learner?.observe(outcome)
       return recognition
     } catch {
       await giveUp()

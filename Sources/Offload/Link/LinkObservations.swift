@@ -20,6 +20,7 @@ struct LinkObservations: Sendable {
   static let spread = 2.0
   /// Half-lives after which the newest weighs as much as all others: a millionth more is nothing.
   private static let forgottenAfter = 20.0
+  private static let leastWeight = 1e-9
 
   private let settings: LinkEstimator.Settings
   private var sorted: [Observation] = []
@@ -41,9 +42,12 @@ struct LinkObservations: Sendable {
 
   mutating func removeStalls() { sorted.removeAll { $0.isStall } }
 
-  /// The network may be another one: what was seen before counts a quarter.
+  /// The network may be another one: what was seen before counts a quarter. Never nothing, however often the connection
+  /// comes and goes: weights are divided by their sum.
   mutating func discount() {
-    for index in sorted.indices { sorted[index].weight /= 4 }
+    for index in sorted.indices {
+      sorted[index].weight = max(sorted[index].weight / 4, Self.leastWeight)
+    }
   }
 
   /// Percentiles of what the next one may be. It will not be just like one of these, and of the fastest hitherto one
@@ -76,6 +80,7 @@ struct LinkObservations: Sendable {
     var sum = 0.0
     var value = fresh[0].value / Self.spread
     var places = (low: 0, middle: 0, high: 0)
+    /// Goes on from where the one before it stopped: ask for smaller fractions first.
     func percentile(_ fraction: Double) -> Double {
       while sum < fraction * total, places.high < fresh.count {
         let low = places.low < fresh.count ? fresh[places.low].value / Self.spread : .infinity

@@ -239,10 +239,10 @@ extension FleetSimulation {
 
   /// What a device knows of its link at the end of an utterance: with what the stream that is under way has shown of it.
   private func linkEstimate(_ listening: Listening, at time: Double) -> LinkEstimate {
-    let device = devices[listening.context.device]
     guard let stream = listening.stream, stream.packets.start < time else {
-      return device.linkEstimator.estimate(at: time)
+      return devices[listening.context.device].linkEstimator.estimate(at: time)
     }
+    let device = devices[listening.context.device]
     let moment = listening.context.moment
     let shown = stream.packets.shown(at: time, link: device.link, moment: moment)
     let admission = stream.slot.flatMap { slots[$0]?.admission } ?? stream.admission
