@@ -74,6 +74,8 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, help="folder for experiment-NAME.jsonl, .md and .svg")
     command.add_argument("--only", action="append", help="a run's name, repeatable; default: all")
     command.add_argument("--engine", help="a tandem-evaluate that measures what each run's first pass costs; not for models that only train")
+    command.add_argument("--language-model", type=Path, metavar="NGRAMS", help="let --engine also decode the runs with `search` with this edge.ngrams, on dev")
+    command.add_argument("--manifest", type=Path, help="the dev recordings for --language-model")
 
     command = commands.add_parser("plot", help="draw a run's losses and dev error rates")
     command.add_argument("--run", type=Path, required=True)
@@ -202,13 +204,17 @@ def main() -> int:
 
             export_run(load_recipe(options.recipe), options.run, options.out, options.dtype)
         elif options.command == "experiment":
-            from .experiment import Experiment, add_costs, run_experiment, write_results
+            from .experiment import Experiment, add_costs, add_searches, run_experiment, write_results
 
+            if options.language_model and not (options.engine and options.manifest):
+                raise ValueError("--language-model wants --engine and --manifest: it is the engine that searches, over dev's recordings")
             for path in options.experiment:
                 experiment = Experiment.load(path)
                 records = run_experiment(experiment, options.cache, options.runs, options.only)
                 if options.engine:
                     add_costs(experiment, records, options.runs, options.engine)
+                if options.language_model:
+                    add_searches(experiment, records, options.runs, options.engine, options.manifest, options.language_model)
                 for written in write_results(experiment, records, options.out):
                     print(written)
         elif options.command == "plot":

@@ -2,8 +2,8 @@
 
 A file in recipes/experiments names a `question`, a `base` recipe, `seeds`, `changes` common to all and `runs`. A run has a `name`, and may have `changes`
 (dotted keys of the recipe to new values), `depth` (only so many blocks, one exit at their end, no second pass) and `from` (an
-earlier run whose subsampling and blocks it starts with; all of it, heads and second pass too, with `whole: true`). Runs that are done are not done again,
-not even in another experiment of the same folder.
+earlier run whose subsampling and blocks it starts with; all of it, heads and second pass too, with `whole: true`), and `search: true` where the engine
+is to decode it with a language model as well, `seeds` of its own. Runs that are done are not done again, not even in another experiment of the same folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import math
 import shutil
 import subprocess
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import yaml
 from .data import Cache
 from .evaluate import evaluate
 from .export import export_run
+from .language.command import name_in_description
 from .model import parameter_counts
 from .plot import draw_series
 from .progress import progress
@@ -49,9 +51,9 @@ class Experiment:
             raise RecipeError(f"{path}: an experiment has the keys {', '.join(sorted(needed))}, and may have {', '.join(sorted(known - needed))}")
         names = [run.get("name") for run in content["runs"]]
         for number, run in enumerate(content["runs"]):
-            unknown = set(run) - {"name", "changes", "depth", "from", "whole", "label", "x"}
+            unknown = set(run) - {"name", "changes", "depth", "from", "whole", "search", "seeds", "label", "x"}
             if unknown or not run.get("name") or names.count(run["name"]) > 1:
-                raise RecipeError(f"{path}: run {number + 1} needs a name of its own and may have changes, depth, from, whole, label and x; not {sorted(unknown)}")
+                raise RecipeError(f"{path}: run {number + 1} needs a name of its own and may have changes, depth, from, whole, search, seeds, label and x; not {sorted(unknown)}")
             if "from" in run and run["from"] not in names[:number]:
                 raise RecipeError(f"{path}: run {run['name']} starts from {run['from']!r}, which is no earlier run")
         return Experiment(
@@ -127,7 +129,10 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
     """Trains and evaluates what is not there yet; returns one record for each run and seed that is done."""
     base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
     records = []
-    jobs = [(run, seed) for seed in experiment.seeds for run in experiment.runs if not only or run["name"] in only]
+    jobs = [
+        (run, seed) for seed in sorted({seed for run in experiment.runs for seed in run.get("seeds", experiment.seeds)})
+        for run in experiment.runs if seed in run.get("seeds", experiment.seeds) and (not only or run["name"] in only)
+    ]
     for run, seed in progress(jobs, len(jobs), experiment.name):
         folder = runs / experiment.name / f"{run['name']}-{seed}"
         done = folder / "result.json"
@@ -159,23 +164,49 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
     return records
 
 
-def add_costs(experiment: Experiment, records: list[dict], runs: Path, engine: str) -> None:
-    """Exports the first seed of every run and lets the engine (`tandem-evaluate cost`) measure all of them in one go."""
+def export_first(experiment: Experiment, records: list[dict], runs: Path, wanted: Callable[[dict], bool]) -> dict[Path, dict]:
+    """Exports the first seed of every run that is wanted: its folder → its record."""
     base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
     first = {record["run"]: record for record in reversed(records)}
     folders = {}
     for run in experiment.runs:
-        if run["name"] in first:
+        if run["name"] in first and wanted(run):
             seed = first[run["name"]]["seed"]
             folder = runs / experiment.name / f"{run['name']}-{seed}"
-            recipe = parse_recipe(changed(base, run, seed, experiment.changes), experiment.base)
-            export_run(recipe, folder, folder / "model", "float32")
-            folders[str(folder / "model")] = first[run["name"]]
+            export_run(parse_recipe(changed(base, run, seed, experiment.changes), experiment.base), folder, folder / "model", "float32")
+            folders[folder / "model"] = first[run["name"]]
+    return folders
+
+
+def add_costs(experiment: Experiment, records: list[dict], runs: Path, engine: str) -> None:
+    """Lets the engine (`tandem-evaluate cost`) measure what every run's first pass costs, all of them in one go."""
+    folders = {str(folder): record for folder, record in export_first(experiment, records, runs, lambda run: True).items()}
     arguments = [argument for folder in folders for argument in ("--model", folder)]
     said = subprocess.run([engine, "cost", "--format", "json", *arguments], check=True, capture_output=True, text=True).stdout
     for line in said.splitlines():
         cost = json.loads(line)
         folders[cost.pop("model")]["cost"] = cost
+
+
+def add_searches(experiment: Experiment, records: list[dict], runs: Path, engine: str, manifest: Path, language_model: Path) -> None:
+    """Lets the engine decode dev with the same language model at the exits and on the second pass, for the runs with `search`: paths with
+    "+ LM". Its weights are tuned for each run on dev, as the shipped model's are. The language model knows words, not tokens, so one serves all.
+    """
+    for folder, record in export_first(experiment, records, runs, lambda run: run.get("search", False)).items():
+        shutil.copyfile(language_model, folder / "edge.ngrams")
+        digest = hashlib.sha256(language_model.read_bytes()).hexdigest()
+        name_in_description(folder, {"edge": {"file": "edge.ngrams", "sha256": digest}})
+        data = ["--manifest", str(manifest), "--split", "dev", "--model", str(folder), "--decoder", "ctc"]
+        subprocess.run([engine, "tune-language-model", *data, "--sides", "edge", "--write"], check=True, capture_output=True)
+        said = subprocess.run(
+            [engine, "wer", *data, "--exit-language-model", "edge", "--format", "json"], check=True, capture_output=True, text=True,
+        ).stdout
+        for line in said.splitlines():
+            row = json.loads(line)
+            if "wordErrorRate" in row:
+                path = "second-ctc" if row["path"] == "edge" else row["path"].replace("-", "")
+                counts = {"wer": round(row["wordErrorRate"], 5), "errors": row["substitutions"] + row["deletions"] + row["insertions"], "words": row["words"]}
+                record["dev"].setdefault(f"{path} + LM", {})["all" if row["set"] == "pooled" else row["set"]] = counts
 
 
 def table(experiment: Experiment, records: list[dict]) -> str:
@@ -228,6 +259,8 @@ def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[
     labels = {run["name"]: run.get("label", run["name"]) for run in experiment.runs}
     for record in records:
         for path, sets in record.get("dev", {}).items():
+            if path.endswith(" + LM"):
+                continue  # in the table; as points they would be taken for further depths
             rate = 100 * sets["all"]["wer"]
             if with_place:
                 if record["run"] in with_place:

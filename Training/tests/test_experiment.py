@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from tandem_training.experiment import Experiment, add_costs, changed, run_experiment, series, table, write_results
+from tandem_training.experiment import Experiment, add_costs, add_searches, changed, run_experiment, series, table, write_results
 from tandem_training.recipe import RecipeError
 
 from .conftest import RECIPE
@@ -62,6 +62,14 @@ def test_runs_are_done_once_and_reported(world, tmp_path, experiment):
     assert written[2].read_bytes() == first
 
 
+def test_a_run_may_have_seeds_of_its_own(world, tmp_path, experiment):
+    content = yaml.safe_load(experiment.read_text())
+    content.update(seeds=[1], runs=[{"name": "flat", "depth": 1, "seeds": [1, 2]}, {"name": "noisy", "depth": 1, "changes": {"augmentation.noiseProbability": 0.9}}])
+    experiment.write_text(yaml.safe_dump(content))
+    records = run_experiment(Experiment.load(experiment), world / "cache", tmp_path / "runs")
+    assert [(record["run"], record["seed"]) for record in records] == [("flat", 1), ("noisy", 1), ("flat", 2)]
+
+
 def test_the_same_run_is_not_done_in_another_experiment(world, tmp_path, experiment):
     run_experiment(Experiment.load(experiment), world / "cache", tmp_path / "runs", only=["whole", "shallow"])
     content = yaml.safe_load(experiment.read_text())
@@ -98,3 +106,28 @@ echo "{\\"model\\": \\"$5\\", \\"operationsPerFrame\\": 2500000, \\"stateBytes\\
     assert (tmp_path / "engine.arguments").read_text().startswith("cost --format json --model ")
     row = next(line for line in table(loaded, records).splitlines() if line.startswith("| shallow"))
     assert "| 2.50 | 7 | 1.25 |" in row and [record for record in records if record["seed"] == 2][0].get("cost") is None
+
+
+def test_the_engine_decodes_with_a_language_model_where_a_run_asks_for_it(world, tmp_path, experiment):
+    content = yaml.safe_load(experiment.read_text())
+    content["runs"][0]["search"] = True
+    experiment.write_text(yaml.safe_dump(content))
+    loaded = Experiment.load(experiment)
+    records = run_experiment(loaded, world / "cache", tmp_path / "runs", only=["whole", "shallow"])
+    engine = tmp_path / "engine"  # says what tandem-evaluate would say, if it is given a model that names its language model
+    engine.write_text("""#!/bin/sh
+echo "$@" >>"$0.arguments"
+test -f "$7/edge.ngrams" && grep -q languageModels "$7/model.json" || exit 1
+test "$1" = wer || exit 0
+for path in exit-1 edge; do
+  echo "{\\"path\\": \\"$path\\", \\"set\\": \\"pooled\\", \\"wordErrorRate\\": 0.25, \\"substitutions\\": 2, \\"deletions\\": 1, \\"insertions\\": 0, \\"words\\": 12}"
+done
+echo "{\\"before\\": \\"exit-1\\", \\"difference\\": -0.1}"
+""")
+    engine.chmod(0o755)
+    (tmp_path / "any.ngrams").write_bytes(b"n-grams")
+    add_searches(loaded, records, tmp_path / "runs", str(engine), tmp_path / "manifest.tsv", tmp_path / "any.ngrams")
+    said = (tmp_path / "engine.arguments").read_text().splitlines()
+    assert [line.split()[0] for line in said] == ["tune-language-model", "wer"] and "--exit-language-model edge" in said[1]
+    assert records[0]["dev"]["exit1 + LM"]["all"] == records[0]["dev"]["second-ctc + LM"]["all"] == {"wer": 0.25, "errors": 3, "words": 12}
+    assert "exit1 + LM" not in records[1]["dev"] and "| 25.0 |" in table(loaded, records)
