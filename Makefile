@@ -11,7 +11,9 @@ demo: build
 
 test: setup
 	swift build $(SWIFT_FLAGS) --build-tests
-	swift test $(SWIFT_FLAGS) --skip-build --no-parallel
+	# A folder of its own for what tests write (certificates, logs of a hundred megabytes), gone when they are.
+	@temporary=$$(mktemp -d) && trap 'rm -rf "$$temporary"' EXIT && trap 'exit 130' INT TERM && \
+	  set -x && TMPDIR=$$temporary swift test $(SWIFT_FLAGS) --skip-build --no-parallel
 
 # The training package's tests: makes a virtual environment with PyTorch (5 GB) in .venv.
 test-training:

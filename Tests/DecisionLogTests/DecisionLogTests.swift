@@ -244,6 +244,25 @@ import Testing
     #expect(expected.description.contains("99"))
   }
 
+  /// docs/decision-log.md is what other tools are written by.
+  @Test func theDocumentNamesEveryColumn() async throws {
+    let log = try DecisionLog(path: folder.file("log.sqlite"))
+    await log.close()
+    let columns = try await DatabaseQueue(path: folder.file("log.sqlite")).read {
+      try String.fetchAll($0, sql: "SELECT name FROM pragma_table_info('utterance')")
+    }
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let text = try String(
+      contentsOf: root.appendingPathComponent("docs/decision-log.md"), encoding: .utf8)
+    let named = text.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { line in
+      line.split(separator: "|")[0].split(separator: "`").enumerated()
+        .filter { $0.offset % 2 == 1 }.map { String($0.element) }
+    }
+    #expect(named == columns)
+    #expect(text.contains("schema version \(Schema.version)."))
+  }
+
   @Test func filesThatAreNoDatabaseAreNamedAndLeftAlone() throws {
     let path = folder.file("notes.txt")
     let text = Data(String(repeating: "my notes, not a log. ", count: 300).utf8)
