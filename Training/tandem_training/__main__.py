@@ -74,7 +74,7 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, help="folder for experiment-NAME.jsonl, .md and .svg")
     command.add_argument("--only", action="append", help="a run's name, repeatable; default: all")
     command.add_argument("--engine", help="a tandem-evaluate that measures what each run's first pass costs; not for models that only train")
-    command.add_argument("--language-model", type=Path, metavar="NGRAMS", help="let --engine also decode the runs with `search` with this edge.ngrams, on dev")
+    command.add_argument("--language-model", type=Path, metavar="NGRAMS", help="let --engine decode the runs with `search` with this edge.ngrams, on dev, instead of measuring costs")
     command.add_argument("--manifest", type=Path, help="the dev recordings for --language-model")
 
     command = commands.add_parser("plot", help="draw a run's losses and dev error rates")
@@ -211,10 +211,10 @@ def main() -> int:
             for path in options.experiment:
                 experiment = Experiment.load(path)
                 records = run_experiment(experiment, options.cache, options.runs, options.only)
-                if options.engine:
-                    add_costs(experiment, records, options.runs, options.engine)
                 if options.language_model:
                     add_searches(experiment, records, options.runs, options.engine, options.manifest, options.language_model)
+                elif options.engine:
+                    add_costs(experiment, records, options.runs, options.engine)
                 for written in write_results(experiment, records, options.out):
                     print(written)
         elif options.command == "plot":

@@ -2,7 +2,8 @@ import Offload
 
 /// How fast `bandit` learns: from nothing, and when link or edge change for all at once. One device is one seed.
 public struct BanditMeasurement: Codable, Sendable {
-  /// Mean cost an utterance over a stretch of decisions.
+  /// Mean cost an utterance over a stretch of decisions; as everywhere here the mean over seeds of each seed's mean, so that a
+  /// seed whose utterances take fewer decisions weighs no more than others.
   public struct Stretch: Codable, Sendable {
     /// Decisions since the beginning, or since the change.
     public var from: Int
@@ -51,7 +52,7 @@ public struct BanditMeasurement: Codable, Sendable {
     var before = Array(repeating: 0, count: devices)
     var inWindow = Array(repeating: (sum: 0.0, count: 0.0), count: devices)
     var converged = inWindow
-    var curve = Array(repeating: (sum: 0.0, count: 0.0), count: 40)
+    var curve = Array(repeating: inWindow, count: 40)
     var offloads = (before: 0.0, beforeCount: 0.0, after: 0.0, afterCount: 0.0)
     simulation.observer = { context, result, decisions in
       let device = context.device
@@ -72,8 +73,8 @@ public struct BanditMeasurement: Codable, Sendable {
         converged[device].count += 1
       }
       if decision / stretch < curve.count {
-        curve[decision / stretch].sum += cost
-        curve[decision / stretch].count += 1
+        curve[decision / stretch][device].sum += cost
+        curve[decision / stretch][device].count += 1
       }
       offloads.after += result.offloaded ? 1 : 0
       offloads.afterCount += 1
@@ -89,8 +90,8 @@ public struct BanditMeasurement: Codable, Sendable {
       offloadRateBefore: offloads.beforeCount > 0 ? offloads.before / offloads.beforeCount : nil,
       offloadRateAfter: offloads.after / max(offloads.afterCount, 1),
       isMet: windowCost <= 1.1 * convergedCost,
-      curve: curve.enumerated().filter { $0.element.count > 0 }.map {
-        Stretch(from: $0.offset * stretch, meanCost: $0.element.sum / $0.element.count)
+      curve: curve.enumerated().filter { $0.element.contains { $0.count > 0 } }.map {
+        Stretch(from: $0.offset * stretch, meanCost: mean($0.element).0)
       })
   }
 
