@@ -54,6 +54,9 @@ class Experiment:
             unknown = set(run) - {"name", "changes", "depth", "from", "whole", "search", "seeds", "label", "x"}
             if unknown or not run.get("name") or names.count(run["name"]) > 1:
                 raise RecipeError(f"{path}: run {number + 1} needs a name of its own and may have changes, depth, from, whole, search, seeds, label and x; not {sorted(unknown)}")
+            seeds = run.get("seeds", [1])
+            if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) for seed in seeds):
+                raise RecipeError(f"{path}: run {run['name']} has the seeds {seeds!r}; they are a list of whole numbers, such as [1, 2, 3]")
             if "from" in run and run["from"] not in names[:number]:
                 raise RecipeError(f"{path}: run {run['name']} starts from {run['from']!r}, which is no earlier run")
         return Experiment(
@@ -178,13 +181,19 @@ def export_first(experiment: Experiment, records: list[dict], runs: Path, wanted
     return folders
 
 
+def ask(engine: str, *arguments: str) -> list[dict]:
+    """The JSON lines that `tandem-evaluate` prints; what it complains of is the error."""
+    done = subprocess.run([engine, *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise ValueError(f"{engine} {arguments[0]} ended with status {done.returncode}: {done.stderr.strip()[-400:]}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
 def add_costs(experiment: Experiment, records: list[dict], runs: Path, engine: str) -> None:
     """Lets the engine (`tandem-evaluate cost`) measure what every run's first pass costs, all of them in one go."""
     folders = {str(folder): record for folder, record in export_first(experiment, records, runs, lambda run: True).items()}
     arguments = [argument for folder in folders for argument in ("--model", folder)]
-    said = subprocess.run([engine, "cost", "--format", "json", *arguments], check=True, capture_output=True, text=True).stdout
-    for line in said.splitlines():
-        cost = json.loads(line)
+    for cost in ask(engine, "cost", "--format", "json", *arguments):
         folders[cost.pop("model")]["cost"] = cost
 
 
@@ -197,12 +206,8 @@ def add_searches(experiment: Experiment, records: list[dict], runs: Path, engine
         digest = hashlib.sha256(language_model.read_bytes()).hexdigest()
         name_in_description(folder, {"edge": {"file": "edge.ngrams", "sha256": digest}})
         data = ["--manifest", str(manifest), "--split", "dev", "--model", str(folder), "--decoder", "ctc"]
-        subprocess.run([engine, "tune-language-model", *data, "--sides", "edge", "--write"], check=True, capture_output=True)
-        said = subprocess.run(
-            [engine, "wer", *data, "--exit-language-model", "edge", "--format", "json"], check=True, capture_output=True, text=True,
-        ).stdout
-        for line in said.splitlines():
-            row = json.loads(line)
+        ask(engine, "tune-language-model", *data, "--sides", "edge", "--write")
+        for row in ask(engine, "wer", *data, "--exit-language-model", "edge", "--format", "json"):
             if "wordErrorRate" in row:
                 path = "second-ctc" if row["path"] == "edge" else row["path"].replace("-", "")
                 counts = {"wer": round(row["wordErrorRate"], 5), "errors": row["substitutions"] + row["deletions"] + row["insertions"], "words": row["words"]}

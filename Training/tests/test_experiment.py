@@ -84,6 +84,7 @@ def test_the_same_run_is_not_done_in_another_experiment(world, tmp_path, experim
 
 @pytest.mark.parametrize("change, message", [
     ({"seed": 1}, "has the keys"), ({"runs": [{"name": "a", "from": "b"}]}, "earlier run"), ({"runs": [{"name": "a"}, {"name": "a"}]}, "of its own"),
+    ({"runs": [{"name": "a", "seeds": 3}]}, "list of whole numbers"),
 ])
 def test_errors_name_the_file(experiment, change, message):
     content = {**yaml.safe_load(experiment.read_text()), **change}
@@ -131,3 +132,6 @@ echo "{\\"before\\": \\"exit-1\\", \\"difference\\": -0.1}"
     assert [line.split()[0] for line in said] == ["tune-language-model", "wer"] and "--exit-language-model edge" in said[1]
     assert records[0]["dev"]["exit1 + LM"]["all"] == records[0]["dev"]["second-ctc + LM"]["all"] == {"wer": 0.25, "errors": 3, "words": 12}
     assert "exit1 + LM" not in records[1]["dev"] and "| 25.0 |" in table(loaded, records)
+    engine.write_text("#!/bin/sh\necho 'no such split' >&2; exit 65\n")
+    with pytest.raises(ValueError, match="tune-language-model ended with status 65: no such split"):
+        add_searches(loaded, records, tmp_path / "runs", str(engine), tmp_path / "manifest.tsv", tmp_path / "any.ngrams")
