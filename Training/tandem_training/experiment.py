@@ -132,10 +132,8 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
     """Trains and evaluates what is not there yet; returns one record for each run and seed that is done."""
     base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
     records = []
-    jobs = [
-        (run, seed) for seed in sorted({seed for run in experiment.runs for seed in run.get("seeds", experiment.seeds)})
-        for run in experiment.runs if seed in run.get("seeds", experiment.seeds) and (not only or run["name"] in only)
-    ]
+    jobs = [(run, seed) for run in experiment.runs if not only or run["name"] in only for seed in run.get("seeds", experiment.seeds)]
+    jobs.sort(key=lambda job: job[1])  # one seed's runs after another's: what starts from another run finds it done
     for run, seed in progress(jobs, len(jobs), experiment.name):
         folder = runs / experiment.name / f"{run['name']}-{seed}"
         done = folder / "result.json"
@@ -167,7 +165,7 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
     return records
 
 
-def export_first(experiment: Experiment, records: list[dict], runs: Path, wanted: Callable[[dict], bool]) -> dict[Path, dict]:
+def export_first(experiment: Experiment, records: list[dict], runs: Path, wanted: Callable[[dict], bool]) -> dict[str, dict]:
     """Exports the first seed of every run that is wanted: its folder → its record."""
     base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
     first = {record["run"]: record for record in reversed(records)}
@@ -177,7 +175,7 @@ def export_first(experiment: Experiment, records: list[dict], runs: Path, wanted
             seed = first[run["name"]]["seed"]
             folder = runs / experiment.name / f"{run['name']}-{seed}"
             export_run(parse_recipe(changed(base, run, seed, experiment.changes), experiment.base), folder, folder / "model", "float32")
-            folders[folder / "model"] = first[run["name"]]
+            folders[str(folder / "model")] = first[run["name"]]
     return folders
 
 
@@ -191,7 +189,7 @@ def ask(engine: str, *arguments: str) -> list[dict]:
 
 def add_costs(experiment: Experiment, records: list[dict], runs: Path, engine: str) -> None:
     """Lets the engine (`tandem-evaluate cost`) measure what every run's first pass costs, all of them in one go."""
-    folders = {str(folder): record for folder, record in export_first(experiment, records, runs, lambda run: True).items()}
+    folders = export_first(experiment, records, runs, lambda run: True)
     arguments = [argument for folder in folders for argument in ("--model", folder)]
     for cost in ask(engine, "cost", "--format", "json", *arguments):
         folders[cost.pop("model")]["cost"] = cost
@@ -201,11 +199,11 @@ def add_searches(experiment: Experiment, records: list[dict], runs: Path, engine
     """Lets the engine decode dev with the same language model at the exits and on the second pass, for the runs with `search`: paths with
     "+ LM". Its weights are tuned for each run on dev, as the shipped model's are. The language model knows words, not tokens, so one serves all.
     """
+    digest = hashlib.sha256(language_model.read_bytes()).hexdigest()
     for folder, record in export_first(experiment, records, runs, lambda run: run.get("search", False)).items():
-        shutil.copyfile(language_model, folder / "edge.ngrams")
-        digest = hashlib.sha256(language_model.read_bytes()).hexdigest()
-        name_in_description(folder, {"edge": {"file": "edge.ngrams", "sha256": digest}})
-        data = ["--manifest", str(manifest), "--split", "dev", "--model", str(folder), "--decoder", "ctc"]
+        shutil.copyfile(language_model, Path(folder) / "edge.ngrams")
+        name_in_description(Path(folder), {"edge": {"file": "edge.ngrams", "sha256": digest}})
+        data = ["--manifest", str(manifest), "--split", "dev", "--model", folder, "--decoder", "ctc"]
         ask(engine, "tune-language-model", *data, "--sides", "edge", "--write")
         for row in ask(engine, "wer", *data, "--exit-language-model", "edge", "--format", "json"):
             if "wordErrorRate" in row:
