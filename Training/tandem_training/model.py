@@ -293,6 +293,18 @@ class Joiner(nn.Module):
         self.labels = nn.Linear(joiner, vocabulary - 1)
 
 
+def codec_noise(features: Tensor, probability: float, levels: list[float]) -> Tensor:
+    """`features` [B, T, d] as a codec with one scale a frame might give them back: each utterance, with this probability, gets
+    uniform noise of one quantisation step, for a number of levels on either side of zero that is drawn log-uniformly between
+    the two given (`Sources/FeatureCodec`'s int8 has 127, four bits have 7)."""
+    count, device = features.shape[0], features.device
+    least, most = (math.log(level) for level in levels)
+    limits = torch.empty(count, 1, 1, device=device).uniform_(least, most).exp()
+    noisy = torch.rand(count, 1, 1, device=device) < probability
+    step = features.detach().abs().amax(-1, keepdim=True) / limits * noisy
+    return features + (torch.rand_like(features) - 0.5) * step
+
+
 class Transducer(nn.Module):
     """Stateless predictor and joiner with HAT's factorised blank (arXiv 2003.07705)."""
 
@@ -379,6 +391,8 @@ class Recogniser(nn.Module):
         self.settings = settings
         # Training may begin with the lowest blocks alone; None means all of them and the second pass.
         self.depth: int | None = None
+        # In training: `probability` and `levels` of the noise between the passes; None for none.
+        self.codecNoise: dict | None = None
         dimension = settings.encoder["dimension"]
         self.features = FeatureStatistics(settings.features.melBins)
         self.subsampling = Subsampling(settings.features.melBins, settings.subsampling["channels"], dimension)
@@ -439,7 +453,8 @@ class Recogniser(nn.Module):
         blocks, exits = self.encoder(x, lengths, self.depth)
         second, second_logits = None, None
         if self.settings.secondEncoder is not None and self.depth is None:
-            second, second_logits = self.secondEncoder(blocks[-1], lengths)
+            sent = codec_noise(blocks[-1], **self.codecNoise) if self.codecNoise and self.training else blocks[-1]
+            second, second_logits = self.secondEncoder(sent, lengths)
         return Output(lengths, x, blocks, exits, second, second_logits)
 
 

@@ -30,7 +30,7 @@ from .features import frame_count, log_mel, running_mean
 from .lexicon import Lexicon
 from .losses import ctc_losses, needed_frames, transducer_losses
 from .masked_prediction import RandomQuantiser, masked_prediction_loss
-from .model import Recogniser, parameter_counts, subsampled
+from .model import Recogniser, on_device, parameter_counts, subsampled
 from .recipe import Recipe, Stage, TrainingSettings
 from .teacher import FRAME, SCALE, WIDTH, Targets
 from .vocabulary import Vocabulary
@@ -320,6 +320,10 @@ def learning_rate(step: int, recipe: Recipe, steps: int) -> float:
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * part)))
 
 
+def only_transducer_learns(model: Recogniser) -> bool:
+    return not any(value.requires_grad for name, value in model.named_parameters() if not name.startswith("transducer."))
+
+
 def batch_loss(
     model: Recogniser, recipe: Recipe, normalised: Tensor, frames: Tensor, targets: Tensor, target_counts: Tensor,
     generator: random.Random, phone_head: nn.Module | None = None, phones: tuple[Tensor, Tensor] | None = None,
@@ -334,18 +338,19 @@ def batch_loss(
     anew at each step.
     """
     settings, device = recipe.training, normalised.device
-    frozen = not model.encoder.exits[0].projection.weight.requires_grad  # nothing but the transducer learns
+    frozen = only_transducer_learns(model)
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"), torch.set_grad_enabled(not frozen):
         output = model(normalised, frames)
-    heads = output.exits + ([output.second_logits] if output.second_logits is not None else [])
-    weights = list(settings.exitWeights or [1.0] * len(output.exits))[: len(output.exits)]
+    exits = [] if settings.freezeFirstPass else output.exits
+    heads = exits + ([output.second_logits] if output.second_logits is not None else [])
+    weights = list(settings.exitWeights or [1.0] * len(exits))[: len(exits)]
     if output.second_logits is not None:
         weights.append(settings.secondWeight)
     losses = ctc_losses(torch.stack(heads), output.lengths, targets, target_counts).sum(1)
     tokens = target_counts.sum().clamp(min=1)
     losses = losses / tokens
     total = (losses * torch.tensor(weights, device=device)).sum()
-    parts = {f"exit{number}": value for number, value in enumerate(losses[: len(output.exits)].tolist(), start=1)}
+    parts = {f"exit{number}": value for number, value in enumerate(losses[: len(exits)].tolist(), start=1)}
     if output.second_logits is not None:
         parts["second-ctc"] = losses[-1].item()
         order = list(range(len(frames)))
@@ -450,6 +455,8 @@ class Run:
         if saved:
             self.model.load_state_dict(saved["model"])
         else:
+            if recipe.training.freezeFirstPass and not (initialise and whole):
+                raise ValueError("training.freezeFirstPass needs a first pass: give the checkpoint of another run with --initialise-whole")
             measure_statistics(self.model, first, recipe.seed)
             if initialise:
                 self._initialise(initialise, whole)
@@ -479,9 +486,10 @@ class Run:
             self.quantiser = RandomQuantiser(self.model.settings.features.melBins, dimension, recipe.seed).to(self.device)
             if saved:
                 self.quantiser.load_state_dict(saved["quantiser"])
-        if recipe.training.freezeEncoder:
-            for name, value in self.model.named_parameters():
-                value.requires_grad_(not name.startswith(("subsampling.", "encoder.blocks.")))
+        self.model.codecNoise = recipe.training.codecNoise
+        fixed = ("subsampling.", "encoder.") if recipe.training.freezeFirstPass else ("subsampling.", "encoder.blocks.") if recipe.training.freezeEncoder else ()
+        for name, value in self.model.named_parameters():
+            value.requires_grad_(not name.startswith(fixed))
         self.optimizers = make_optimizers(self.model, recipe.training, self.phone_head or (self.quantiser and self.quantiser.head), self.teacher_heads)
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         if saved:
@@ -501,6 +509,9 @@ class Run:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         # The average is the better model to build other heads on; training itself goes on better from where it stood.
         weights = saved["model"] if whole else {**saved["model"], **saved["average"]}
+        if self.recipe.training.freezeFirstPass:
+            # What stays as it is, is what was exported; a batch's statistics are the model's own.
+            weights = {**weights, **{name: value for name, value in saved["average"].items() if on_device(name)}}
         wanted = self.model.state_dict()
         kept = ("",) if whole else ("subsampling.", "encoder.blocks.", "features.", "secondEncoder.input.", "secondEncoder.blocks.")
         taken = {
@@ -580,7 +591,7 @@ class Run:
             for name in self.model.grow():
                 self.average[name].copy_(self.model.get_parameter(name).detach())
         alone = recipe.training.transducerAlone
-        if alone and self.step >= alone["fromStep"] and self.model.encoder.exits[0].projection.weight.requires_grad:
+        if alone and self.step >= alone["fromStep"] and not only_transducer_learns(self.model):
             self.freeze_encoders(from_average=self.step == alone["fromStep"])
         features, frames, targets, target_counts, *others = (part.to(self.device) for part in batch)
         taught, phones = (others[:2], others[2:]) if self.stage_is_taught(self.step) else (None, others)
@@ -593,6 +604,8 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
         self.model.train()
+        if recipe.training.freezeFirstPass:
+            self.model.encoder.eval()  # without dropout: it gives what it will give
         if self.quantiser is not None:
             loss, parts = masked_prediction_loss(
                 self.model, self.quantiser, normalised, frames, generator, recipe.training.precision == "bfloat16"

@@ -20,7 +20,7 @@ from tandem_training.evaluate import attention_greedy
 from tandem_training.export import export_model
 from tandem_training.lexicon import Lexicon, LexiconError, read_cmudict
 from tandem_training.masked_prediction import RandomQuantiser, mask_spans
-from tandem_training.model import AttentionDecoder, Encoder, Masks
+from tandem_training.model import AttentionDecoder, Encoder, Masks, codec_noise, on_device
 from tandem_training.recipe import RecipeError, parse_recipe
 from tandem_training.rooms import room_responses
 from tandem_training.train import Batches, Position, Run, learning_rate
@@ -157,6 +157,45 @@ def test_frozen_encoders_stay(world, tmp_path):
     torch.save({"model": {}, "average": {}}, tmp_path / "strange" / "checkpoint.pt")
     with pytest.raises(ValueError, match="no block"):
         Run(recipe_with(), world / "cache", tmp_path / "other", initialise=tmp_path / "strange" / "checkpoint.pt")
+
+
+def test_the_edges_half_learns_alone_on_what_the_device_ships(world, tmp_path):
+    first = Run(recipe_with(), world / "cache", tmp_path / "first")
+    first.train(3)
+    recipe = recipe_with({"freezeFirstPass": True, "dropout": 0.5, "codecNoise": {"probability": 1.0, "levels": [7, 127]}})
+    run = Run(recipe, world / "cache", tmp_path / "edge", initialise=tmp_path / "first" / "checkpoint.pt", whole=True)
+    before = {name: value.detach().clone() for name, value in run.model.named_parameters()}
+    run.train(3, log_every=1)
+    for name, value in run.model.named_parameters():
+        if on_device(name):
+            assert torch.equal(value, first.average[name]) and torch.equal(run.average[name], first.average[name]), name
+    assert not any(torch.equal(value, before[name]) for name, value in run.model.named_parameters() if name.startswith("secondEncoder."))
+    log = [json.loads(line) for line in (tmp_path / "edge" / "log.jsonl").read_text().splitlines()]
+    assert any("second-ctc" in line for line in log) and not any("exit1" in line for line in log)
+    # Nothing random remains below the second pass: the same input gives the same exits, and other second logits.
+    features, frames = torch.randn(2, 160, run.model.settings.features.melBins), torch.tensor([160, 96])
+    with torch.no_grad():
+        once, again = run.model(features, frames), run.model(features, frames)
+    assert torch.equal(once.exits[-1], again.exits[-1]) and not torch.equal(once.second_logits, again.second_logits)
+    Run(recipe, world / "cache", tmp_path / "edge").train(4)  # goes on without the other run's checkpoint
+    with pytest.raises(ValueError, match="--initialise-whole"):
+        Run(recipe, world / "cache", tmp_path / "alone", initialise=tmp_path / "first" / "checkpoint.pt")
+    with pytest.raises(RecipeError, match="secondEncoder"):
+        recipe_with({"freezeFirstPass": True}, {"secondEncoder": None, "transducer": None})
+    with pytest.raises(ValueError, match="codecNoise"):
+        recipe_with({"codecNoise": {"probability": 1.0, "levels": [0, 127]}})
+
+
+def test_codec_noise_is_within_half_a_step():
+    torch.manual_seed(1)
+    features = torch.randn(64, 20, 16) * torch.logspace(-3, 3, 20)[None, :, None]
+    difference = (codec_noise(features, 0.5, [7, 127]) - features).abs() / features.abs().amax(-1, keepdim=True)
+    touched = (difference > 0).flatten(1).any(1)
+    assert 16 < int(touched.sum()) < 48
+    assert float(difference.max()) <= 0.5 / 7 + 1e-6
+    largest = difference.flatten(1).amax(1)[touched]
+    assert float(largest.max()) > 0.5 / 12 and float(largest.min()) < 0.5 / 60 and float(largest.min()) > 0.4 / 127
+    assert torch.equal(codec_noise(features, 0.0, [7, 127]), features)
 
 
 def test_heads_first_leave_the_blocks_alone_until_they_have_learnt(world, tmp_path):
