@@ -75,7 +75,9 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--only", action="append", help="a run's name, repeatable; default: all")
     command.add_argument("--engine", help="a tandem-evaluate that measures what each run's first pass costs; not for models that only train")
     command.add_argument("--language-model", type=Path, metavar="NGRAMS", help="let --engine decode the runs with `search` with this edge.ngrams, on dev, instead of measuring costs")
-    command.add_argument("--manifest", type=Path, help="the dev recordings for --language-model")
+    command.add_argument("--noise", type=Path, metavar="AUDIO", help="let --engine decode every run's dev with this noise mixed in, instead of measuring costs")
+    command.add_argument("--snr", type=float, default=10.0, help="decibels of speech above --noise (10)")
+    command.add_argument("--manifest", type=Path, help="the dev recordings for --language-model and --noise")
 
     command = commands.add_parser("plot", help="draw a run's losses and dev error rates")
     command.add_argument("--run", type=Path, required=True)
@@ -204,15 +206,17 @@ def main() -> int:
 
             export_run(load_recipe(options.recipe), options.run, options.out, options.dtype)
         elif options.command == "experiment":
-            from .experiment import Experiment, add_costs, add_searches, run_experiment, write_results
+            from .experiment import Experiment, add_costs, add_noise, add_searches, run_experiment, write_results
 
-            if options.language_model and not (options.engine and options.manifest):
-                raise ValueError("--language-model wants --engine and --manifest: it is the engine that searches, over dev's recordings")
+            if (options.language_model or options.noise) and not (options.engine and options.manifest):
+                raise ValueError("--language-model and --noise want --engine and --manifest: it is the engine that decodes dev's recordings")
             for path in options.experiment:
                 experiment = Experiment.load(path)
                 records = run_experiment(experiment, options.cache, options.runs, options.only)
                 if options.language_model:
                     add_searches(experiment, records, options.runs, options.engine, options.manifest, options.language_model)
+                elif options.noise:
+                    add_noise(experiment, records, options.runs, options.engine, options.manifest, options.noise, options.snr)
                 elif options.engine:
                     add_costs(experiment, records, options.runs, options.engine)
                 for written in write_results(experiment, records, options.out):

@@ -3,7 +3,8 @@
 A file in recipes/experiments names a `question`, a `base` recipe, `seeds`, `changes` common to all and `runs`. A run has a `name`, and may have `changes`
 (dotted keys of the recipe to new values), `depth` (only so many blocks, one exit at their end, no second pass) and `from` (an
 earlier run whose subsampling and blocks it starts with; all of it, heads and second pass too, with `whole: true`), and `search: true` where the engine
-is to decode it with a language model as well, `seeds` of its own. Runs that are done are not done again, not even in another experiment of the same folder.
+is to decode it with a language model as well, `seeds` of its own. With `sets: true` table and plot have a column for each dev set, at the deepest exit,
+instead of one for each path. Runs that are done are not done again, not even in another experiment of the same folder.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import yaml
 
@@ -42,11 +43,12 @@ class Experiment:
     changes: dict
     runs: tuple[dict, ...]
     plot: dict
+    sets: bool = False
 
     @staticmethod
     def load(path: Path) -> "Experiment":
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        known, needed = {"name", "question", "base", "seeds", "changes", "runs", "plot"}, {"name", "question", "base", "runs"}
+        known, needed = {"name", "question", "base", "seeds", "changes", "runs", "plot", "sets"}, {"name", "question", "base", "runs"}
         if not isinstance(content, dict) or set(content) - known or needed - set(content):
             raise RecipeError(f"{path}: an experiment has the keys {', '.join(sorted(needed))}, and may have {', '.join(sorted(known - needed))}")
         names = [run.get("name") for run in content["runs"]]
@@ -61,7 +63,7 @@ class Experiment:
                 raise RecipeError(f"{path}: run {run['name']} starts from {run['from']!r}, which is no earlier run")
         return Experiment(
             content["name"], content["question"], path.parent / content["base"], tuple(content.get("seeds", [1])),
-            content.get("changes") or {}, tuple(content["runs"]), content.get("plot") or {},
+            content.get("changes") or {}, tuple(content["runs"]), content.get("plot") or {}, bool(content.get("sets")),
         )
 
 
@@ -205,16 +207,47 @@ def add_searches(experiment: Experiment, records: list[dict], runs: Path, engine
         name_in_description(Path(folder), {"edge": {"file": "edge.ngrams", "sha256": digest}})
         data = ["--manifest", str(manifest), "--split", "dev", "--model", folder, "--decoder", "ctc"]
         ask(engine, "tune-language-model", *data, "--sides", "edge", "--write")
-        for row in ask(engine, "wer", *data, "--exit-language-model", "edge", "--format", "json"):
-            if "wordErrorRate" in row:
-                path = "second-ctc" if row["path"] == "edge" else row["path"].replace("-", "")
-                counts = {"wer": round(row["wordErrorRate"], 5), "errors": row["substitutions"] + row["deletions"] + row["insertions"], "words": row["words"]}
-                record["dev"].setdefault(f"{path} + LM", {})["all" if row["set"] == "pooled" else row["set"]] = counts
+        for path, sets in rates(engine, *data, "--exit-language-model", "edge").items():
+            record["dev"][f"{path} + LM"] = sets
+
+
+def add_noise(experiment: Experiment, records: list[dict], runs: Path, engine: str, manifest: Path, noise: Path, decibels: float) -> None:
+    """Lets the engine decode dev with a noise mixed in, so many decibels below the speech: paths with " at N dB"."""
+    for folder, record in export_first(experiment, records, runs, lambda run: True).items():
+        data = ["--manifest", str(manifest), "--split", "dev", "--model", folder, "--language-model", "none", "--beam", "1"]
+        for path, sets in rates(engine, *data, "--noise", str(noise), "--snr", str(decibels)).items():
+            record["dev"][f"{path} at {decibels:g} dB"] = sets
+
+
+def rates(engine: str, *arguments: str) -> dict[str, dict[str, dict]]:
+    """What `tandem-evaluate wer` says, as `result_of` has it: path → set → rate, errors and words."""
+    found: dict[str, dict[str, dict]] = defaultdict(dict)
+    for row in ask(engine, "wer", *arguments, "--format", "json"):
+        if "wordErrorRate" in row:
+            path = "second-ctc" if row["path"] == "edge" else row["path"].replace("-", "")
+            counts = {"wer": round(row["wordErrorRate"], 5), "errors": row["substitutions"] + row["deletions"] + row["insertions"], "words": row["words"]}
+            found[path]["all" if row["set"] == "pooled" else row["set"]] = counts
+    return found
+
+
+def columns(experiment: Experiment, record: dict) -> dict[str, float]:
+    """A record's word error rates in percent, in the order of the table's columns: pooled for every path, or, with `sets`, every set's at
+    the deepest exit, all of them together, and all of them in noise where that was measured."""
+    dev = record.get("dev", {})
+    if not experiment.sets:
+        paths = sorted(dev, key=lambda path: (not path.startswith("exit"), path))
+        return {path: 100 * dev[path]["all"]["wer"] for path in paths}
+    last = max((path for path in dev if path.startswith("exit") and path[4:].isdigit()), default=None)
+    if last is None:
+        return {}
+    found = {name: 100 * counts["wer"] for name, counts in dev[last].items() if name != "all"}
+    return {**found, "all": 100 * dev[last]["all"]["wer"], **{f"all{path[len(last):]}": 100 * dev[path]["all"]["wer"] for path in dev if path.startswith(f"{last} ")}}
 
 
 def table(experiment: Experiment, records: list[dict]) -> str:
-    """A Markdown table: dev WER in percent of every path, pooled over the sets; the mean of the seeds, with the lowest and highest."""
-    paths = sorted({path for record in records for path in record.get("dev", {})}, key=lambda path: (not path.startswith("exit"), path))
+    """A Markdown table: dev WER in percent of `columns`; the mean of the seeds, with the lowest and highest."""
+    named = list(dict.fromkeys(name for record in records for name in columns(experiment, record)))
+    paths = named if experiment.sets else sorted(named, key=lambda path: (not path.startswith("exit"), path))
     costs = ["Mflop a frame", "state, kB", "ms a chunk"] if any("cost" in record for record in records) else []
     head = ["run", "parameters", "hours", *costs, *paths]
     lines = [f"**{experiment.question}**", "", "| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
@@ -227,9 +260,8 @@ def table(experiment: Experiment, records: list[dict]) -> str:
             continue
         cells = []
         for path in paths:
-            rates = [100 * record["dev"][path]["all"]["wer"] for record in done if path in record.get("dev", {})]
-            mean = sum(rates) / len(rates) if rates else math.nan
-            cells.append("" if not rates else f"{mean:.1f}" if len(rates) == 1 else f"{mean:.1f} ({min(rates):.1f}–{max(rates):.1f})")
+            found = [row[path] for record in done if path in (row := columns(experiment, record))]
+            cells.append("" if not found else f"{fmean(found):.1f}" if len(found) == 1 else f"{fmean(found):.1f} ({min(found):.1f}–{max(found):.1f})")
         if costs:
             cost = done[0].get("cost")
             measured = [f"{cost['operationsPerFrame'] / 1e6:.2f}", f"{cost['stateBytes'] / 1e3:.0f}", f"{cost['chunkMilliseconds']:.2f}"] if cost else ["", "", ""]
@@ -246,13 +278,14 @@ def write_results(experiment: Experiment, records: list[dict], out: Path) -> lis
     origin = {key: value for key, value in provenance(None).items() if key != "seed"}
     stem.with_suffix(".jsonl").write_text("".join(json.dumps({**record, **origin}) + "\n" for record in records), encoding="utf-8")
     stem.with_suffix(".md").write_text(table(experiment, records), encoding="utf-8")
-    draw_series(experiment.question, series(experiment, records), stem.with_suffix(".svg"), **{"xlabel": "", **experiment.plot})
+    draw_series(experiment.question, series(experiment, records), stem.with_suffix(".svg"), ordered=not experiment.sets, **{"xlabel": "", **experiment.plot})
     return [stem.with_suffix(suffix) for suffix in (".jsonl", ".md", ".svg")]
 
 
 def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[float | str, float]]]:
-    """For the plot: name → points (x, WER in percent). Runs with an `x` make a line for every path, others a line of exits each."""
-    lines: dict[str, list[tuple[float | str, float]]] = defaultdict(list)
+    """For the plot: name → points (x, WER in percent, the mean of the seeds). With `sets` every set makes a line over the runs; else runs
+    with an `x` make a line for every path, others a line of exits each."""
+    points: dict[tuple[str, float | str], list[float]] = defaultdict(list)
     with_place = {run["name"]: run["x"] for run in experiment.runs if "x" in run}
     base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
     depths = {
@@ -261,16 +294,20 @@ def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[
     }
     labels = {run["name"]: run.get("label", run["name"]) for run in experiment.runs}
     for record in records:
-        for path, sets in record.get("dev", {}).items():
-            if path.endswith(" + LM"):
-                continue  # in the table; as points they would be taken for further depths
-            rate = 100 * sets["all"]["wer"]
-            if with_place:
+        for name, rate in columns(experiment, record).items():
+            if experiment.sets:
+                points[name, labels[record["run"]]].append(rate)
+            elif " " in name:
+                continue  # with a language model, or in noise: in the table; as points they would be taken for further depths
+            elif with_place:
                 if record["run"] in with_place:
-                    lines[path].append((with_place[record["run"]], rate))
+                    points[name, with_place[record["run"]]].append(rate)
             else:
                 # Exits of models with other depths stand over one another where they have as many blocks before them.
-                number = path.removeprefix("exit")
-                place = f"{depths[record['run']][int(number) - 1]} blocks" if number.isdigit() else path
-                lines[labels[record["run"]]].append((place, rate))
+                number = name.removeprefix("exit")
+                place = f"{depths[record['run']][int(number) - 1]} blocks" if number.isdigit() else name
+                points[labels[record["run"]], place].append(rate)
+    lines: dict[str, list[tuple[float | str, float]]] = defaultdict(list)
+    for (line, place), found in points.items():
+        lines[line].append((place, fmean(found)))
     return dict(lines)

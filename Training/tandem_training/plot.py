@@ -21,15 +21,18 @@ def _pyplot():
 
 def draw_series(
     title: str, series: dict[str, list[tuple[float | str, float]]], path: Path,
-    xlabel: str = "", ylabel: str = "word error rate on dev, %", logarithmic: bool = False,
+    xlabel: str = "", ylabel: str = "word error rate on dev, %", logarithmic: bool = False, ordered: bool = True,
 ) -> None:
-    """Lines of points; x may be numbers or names, which then stand in the order of their first appearance."""
+    """Lines of points; x may be numbers or names, which then stand in the order of their first appearance. Names that have no order of their
+    own get points without a line between them."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(8, 4.5))
     for name, points in series.items():
         if all(isinstance(x, (int, float)) for x, _ in points):
             points = sorted(points)
-        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, linewidth=1.4, label=name)
+        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4 if ordered else 6, linewidth=1.4 if ordered else 0, label=name)
+    if not ordered:
+        axes.tick_params(axis="x", labelrotation=90)
     if logarithmic:
         axes.set_xscale("log")
     axes.set_xlabel(xlabel)

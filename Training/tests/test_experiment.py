@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from tandem_training.experiment import Experiment, add_costs, add_searches, changed, run_experiment, series, table, write_results
+from tandem_training.experiment import Experiment, add_costs, add_noise, add_searches, changed, run_experiment, series, table, write_results
 from tandem_training.recipe import RecipeError
 
 from .conftest import RECIPE
@@ -135,3 +135,34 @@ echo "{\\"before\\": \\"exit-1\\", \\"difference\\": -0.1}"
     engine.write_text("#!/bin/sh\necho 'no such split' >&2; exit 65\n")
     with pytest.raises(ValueError, match="tune-language-model ended with status 65: no such split"):
         add_searches(loaded, records, tmp_path / "runs", str(engine), tmp_path / "manifest.tsv", tmp_path / "any.ngrams")
+
+
+def test_sets_have_columns_and_noise_is_the_engines(world, tmp_path, experiment):
+    content = yaml.safe_load(experiment.read_text())
+    content.update(sets=True, seeds=[1])
+    experiment.write_text(yaml.safe_dump(content))
+    loaded = Experiment.load(experiment)
+    records = run_experiment(loaded, world / "cache", tmp_path / "runs", only=["whole", "shallow"])
+    engine = tmp_path / "engine"  # says what tandem-evaluate would say
+    engine.write_text("""#!/bin/sh
+echo "$@" >>"$0.arguments"
+for path in exit-1 exit-2; do
+  echo "{\\"path\\": \\"$path\\", \\"set\\": \\"pooled\\", \\"wordErrorRate\\": 0.75, \\"substitutions\\": 2, \\"deletions\\": 1, \\"insertions\\": 0, \\"words\\": 4}"
+done
+""")
+    engine.chmod(0o755)
+    add_noise(loaded, records, tmp_path / "runs", str(engine), tmp_path / "manifest.tsv", tmp_path / "tap.opus", 10.0)
+    assert all("--snr 10.0" in line and "tap.opus" in line for line in (tmp_path / "engine.arguments").read_text().splitlines())
+    head = table(loaded, records).splitlines()[2]
+    sets = [name for name in records[0]["dev"]["exit1"] if name != "all"]
+    assert sets and head.endswith("| " + " | ".join([*sets, "all", "all at 10 dB"]) + " |")
+    lines = series(loaded, records)
+    assert list(lines) == [*sets, "all", "all at 10 dB"] and lines["all at 10 dB"] == [("all of it", 75.0), ("shallow", 75.0)]
+    whole, shallow = (100 * records[number]["dev"][f"exit{exit}"]["all"]["wer"] for number, exit in ((0, 2), (1, 1)))
+    assert lines["all"] == [("all of it", whole), ("shallow", shallow)]
+
+
+def test_seeds_are_one_point(world, tmp_path, experiment):
+    loaded = Experiment.load(experiment)
+    records = [{"run": "shallow", "seed": seed, "dev": {"exit1": {"all": {"wer": rate}}}} for seed, rate in ((1, 0.5), (2, 0.25))]
+    assert series(loaded, records) == {"shallow": [("1 blocks", 37.5)]}
