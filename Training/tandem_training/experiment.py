@@ -249,7 +249,7 @@ def table(experiment: Experiment, records: list[dict]) -> str:
     named = list(dict.fromkeys(name for record in records for name in columns(experiment, record)))
     paths = named if experiment.sets else sorted(named, key=lambda path: (not path.startswith("exit"), path))
     costs = ["Mflop a frame", "state, kB", "ms a chunk"] if any("cost" in record for record in records) else []
-    head = ["run", "parameters", "hours", *costs, *paths]
+    head = ["run", "parameters", "hours trained", *costs, *paths]
     lines = [f"**{experiment.question}**", "", "| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     by_run: dict[str, list[dict]] = defaultdict(list)
     for record in records:
@@ -278,7 +278,12 @@ def write_results(experiment: Experiment, records: list[dict], out: Path) -> lis
     origin = {key: value for key, value in provenance(None).items() if key != "seed"}
     stem.with_suffix(".jsonl").write_text("".join(json.dumps({**record, **origin}) + "\n" for record in records), encoding="utf-8")
     stem.with_suffix(".md").write_text(table(experiment, records), encoding="utf-8")
-    draw_series(experiment.question, series(experiment, records), stem.with_suffix(".svg"), ordered=not experiment.sets, **{"xlabel": "", **experiment.plot})
+    lines = series(experiment, records)
+    places = list(dict.fromkeys(place for points in lines.values() for place, _ in points if isinstance(place, str)))
+    if not experiment.sets:
+        # Shallow before deep, the second pass's heads last.
+        places.sort(key=lambda place: (not place.split()[0].isdigit(), int(place.split()[0]) if place.split()[0].isdigit() else 0))
+    draw_series(experiment.question, lines, stem.with_suffix(".svg"), ordered=not experiment.sets, names=places, **{"xlabel": "", **experiment.plot})
     return [stem.with_suffix(suffix) for suffix in (".jsonl", ".md", ".svg")]
 
 
@@ -305,7 +310,8 @@ def series(experiment: Experiment, records: list[dict]) -> dict[str, list[tuple[
             else:
                 # Exits of models with other depths stand over one another where they have as many blocks before them.
                 number = name.removeprefix("exit")
-                place = f"{depths[record['run']][int(number) - 1]} blocks" if number.isdigit() else name
+                depth = depths[record["run"]][int(number) - 1] if number.isdigit() else None
+                place = name if depth is None else "1 block" if depth == 1 else f"{depth} blocks"
                 points[labels[record["run"]], place].append(rate)
     lines: dict[str, list[tuple[float | str, float]]] = defaultdict(list)
     for (line, place), found in points.items():

@@ -21,18 +21,21 @@ def _pyplot():
 
 def draw_series(
     title: str, series: dict[str, list[tuple[float | str, float]]], path: Path,
-    xlabel: str = "", ylabel: str = "word error rate on dev, %", logarithmic: bool = False, ordered: bool = True,
+    xlabel: str = "", ylabel: str = "word error rate on dev, %", logarithmic: bool = False, ordered: bool = True, names: list[str] | None = None,
 ) -> None:
-    """Lines of points; x may be numbers or names, which then stand in the order of their first appearance. Names that have no order of their
-    own get points without a line between them."""
+    """Lines of points; x may be numbers or names, which then stand in the order of `names`, or of their first appearance. Names that
+    have no order of their own (not `ordered`) get points without a line between them."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    places = names or list(dict.fromkeys(x for points in series.values() for x, _ in points if isinstance(x, str)))
+    if places:
+        axes.set_xticks(range(len(places)), places)
+        axes.set_xlim(-0.4, len(places) - 0.6)
     for name, points in series.items():
-        if all(isinstance(x, (int, float)) for x, _ in points):
-            points = sorted(points)
+        points = sorted((places.index(x) if places else x, y) for x, y in points)
         axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4 if ordered else 6, linewidth=1.4 if ordered else 0, label=name)
     if not ordered:
-        axes.tick_params(axis="x", labelrotation=90)
+        axes.set_xticks(axes.get_xticks(), places, rotation=30, ha="right")
     if logarithmic:
         axes.set_xscale("log")
     axes.set_xlabel(xlabel)

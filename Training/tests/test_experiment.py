@@ -51,8 +51,8 @@ def test_runs_are_done_once_and_reported(world, tmp_path, experiment):
     assert "all of it" in table(loaded, records) and "Does it run?" in table(loaded, records)
     depths = [exit["afterBlock"] for exit in RECIPE["model"]["encoder"]["exits"]]
     lines = series(loaded, records)
-    assert [place for place, _ in lines["all of it"]][: len(depths)] == [f"{depth} blocks" for depth in depths]
-    assert {place for place, _ in lines["shallow"]} == {"1 blocks"}
+    assert [place for place, _ in lines["all of it"]][: len(depths)] == [f"{depth} block{'s' * (depth > 1)}" for depth in depths]
+    assert {place for place, _ in lines["shallow"]} == {"1 block"}
     pytest.importorskip("matplotlib")
     written = write_results(loaded, records, tmp_path / "results")
     assert [path.suffix for path in written] == [".jsonl", ".md", ".svg"]
@@ -165,4 +165,4 @@ done
 def test_seeds_are_one_point(world, tmp_path, experiment):
     loaded = Experiment.load(experiment)
     records = [{"run": "shallow", "seed": seed, "dev": {"exit1": {"all": {"wer": rate}}}} for seed, rate in ((1, 0.5), (2, 0.25))]
-    assert series(loaded, records) == {"shallow": [("1 blocks", 37.5)]}
+    assert series(loaded, records) == {"shallow": [("1 block", 37.5)]}
