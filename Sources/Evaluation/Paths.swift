@@ -6,10 +6,11 @@ import Offload
 import TandemDevice
 import TandemEdge
 
-/// The ways from an utterance to a transcript, in one process: every exit, and the edge.
+/// The ways from an utterance to a transcript, in one process: every exit, and the edge where the model has a second pass.
 public struct Paths: Sendable {
   public let model: Model
-  public let edge: EdgeRecognizer
+  /// nil for a model of exits alone.
+  private let edge: EdgeRecognizer?
   /// What the device's features go through on their way to the edge.
   public let codec: FeatureCodec
 
@@ -25,23 +26,42 @@ public struct Paths: Sendable {
   ///   - exitLanguageModel: of the exits; nil for greedy search.
   ///   - lexicon: allows its words only, at the edge and at the exits.
   ///   - weights: nil takes what was tuned for the model.
+  ///   - needsEdge: false takes a model of exits alone too.
   /// - Throws: `ModelError`, `LanguageModelError`, `DecodingSettingsError`, `ExitConfidenceError`.
   public init(
     modelDirectory: String, beamWidth: Int = 4,
     decoder: ModelConfiguration.SecondPassDecoder? = nil,
     languageModel: Model.LanguageModelSide? = .edge,
     exitLanguageModel: Model.LanguageModelSide? = nil, lexicon: Lexicon? = nil,
-    weights: SearchWeights? = nil, codec: FeatureCodec
+    weights: SearchWeights? = nil, codec: FeatureCodec, needsEdge: Bool = true
   ) throws {
-    model = try Model.load(directory: modelDirectory, parts: .edge)
-    edge = try EdgeRecognizer(
-      model: model, beamWidth: beamWidth, decoder: decoder, languageModel: languageModel,
-      lexicon: lexicon, weights: weights)
+    let edge: EdgeRecognizer?
+    do {
+      let whole = try Model.load(directory: modelDirectory, parts: .edge)
+      edge = try EdgeRecognizer(
+        model: whole, beamWidth: beamWidth, decoder: decoder, languageModel: languageModel,
+        lexicon: lexicon, weights: weights)
+    } catch ModelError.deviceOnly where !needsEdge {
+      edge = nil  // exits alone
+    }
+    model = try edge?.model ?? Model.load(directory: modelDirectory, parts: .device)
+    self.edge = edge
     exitFusion = try WordFusion.make(
       model: model, side: exitLanguageModel, lexicon: lexicon, decoder: .ctc, weights: weights)
     exitBeamWidth = beamWidth
     exitConfidence = try ExitConfidence.load(directory: modelDirectory)
     self.codec = codec
+  }
+
+  public var hasEdge: Bool { edge != nil }
+
+  /// How the edge's transcripts are made, such as "transducer-beam-8"; nil for a model of exits alone.
+  public var edgeDecoderName: String? { edge?.decoderName }
+
+  /// - Throws: `ModelError.deviceOnly` for a model of exits alone.
+  private func recognizer() throws(ModelError) -> EdgeRecognizer {
+    guard let edge else { throw .deviceOnly(path: model.directory) }
+    return edge
   }
 
   /// How the exits' transcripts are made, such as "ctc-greedy".
@@ -117,7 +137,7 @@ public struct Paths: Sendable {
   public func edge(_ encoder: UtteranceEncoder, splitLayer: Int, codec: FeatureCodec) throws
     -> Hypothesis
   {
-    try edge.recognize(try shipped(encoder, splitLayer: splitLayer, codec: codec))
+    try recognizer().recognize(try shipped(encoder, splitLayer: splitLayer, codec: codec))
   }
 
   /// What the second encoder makes of features that were shipped through the codec.
@@ -135,7 +155,7 @@ public struct Paths: Sendable {
     var packetiser = try Packetiser(
       encoder: FeatureEncoder(codec: codec, dimension: d), framesPerPacket: 8)
     let decoder = FeatureDecoder(codec: codec)
-    let far = edge.makeEncoder(splitLayer: splitLayer)
+    let far = try recognizer().makeEncoder(splitLayer: splitLayer)
     var packets = try packetiser.append(encoder.frames(at: splitLayer))
     if let last = try packetiser.finish() { packets.append(last) }
     for packet in packets {
@@ -147,6 +167,6 @@ public struct Paths: Sendable {
 
   /// The same without any split: what the edge's decoder makes of the device's own last layer.
   public func unsplit(_ encoder: UtteranceEncoder) throws -> Hypothesis {
-    try edge.recognize(encoder)
+    try recognizer().recognize(encoder)
   }
 }

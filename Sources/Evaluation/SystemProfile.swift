@@ -66,7 +66,7 @@ public struct SystemProfile: Sendable {
     profile = try Profile(
       header: ProfileHeader(
         source:
-          "\(model.configuration.name) \(model.fingerprint), \(paths.edge.decoderName), \(name)",
+          "\(model.configuration.name) \(model.fingerprint), \(paths.edgeDecoderName ?? "no edge"), \(name)",
         shape: ModelShape(model), dimension: model.dimension, splitLayers: layers,
         codecs: FeatureCodec.table.map(\.index), baselines: channels.map(\.name),
         prefixSeconds: Double(Self.prefixMilliseconds) / 1_000,

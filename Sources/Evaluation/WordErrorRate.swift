@@ -4,7 +4,7 @@ import Decoding
 import Foundation
 import Offload
 
-/// `tandem-evaluate wer`: word error rates of every exit and of the edge path, per data set.
+/// `tandem-evaluate wer`: word error rates of every exit and, where the model has a second pass, of the edge path, per data set.
 public struct WordErrorRateEvaluation: Sendable {
   /// One data set along one path.
   public struct Row: Sendable, Codable {
@@ -59,8 +59,8 @@ public struct WordErrorRateEvaluation: Sendable {
     public var averageDepth: Double
     /// Where no exit is sure the last one answers…
     public var deviceWordErrorRate: Double
-    /// …or the edge does.
-    public var cascadeWordErrorRate: Double
+    /// …or the edge does; nil where there is none.
+    public var cascadeWordErrorRate: Double?
   }
 
   /// Sets that are also looked at together.
@@ -90,7 +90,7 @@ public struct WordErrorRateEvaluation: Sendable {
     var set: String
     var reference: String
     var seconds: Double
-    /// Exits in order, then the edge, then a peer where one was asked.
+    /// Exits in order, then the edge where there is one, then a peer where one was asked.
     var texts: [String]
     /// Of each text; aligned once, however many sets and pools the utterance is counted in.
     var errors: [WordErrors]
@@ -128,14 +128,15 @@ public struct WordErrorRateEvaluation: Sendable {
       let item = items[index]
       var samples = try AudioReader.readAll(path: item.path)
       if let noise { samples = noise.mixed(samples, number: index) }
-      func transcripts(_ encoder: UtteranceEncoder) throws -> ([Paths.ExitReading], String) {
-        (paths.exits(of: encoder), try paths.edge(encoder, splitLayer: splitLayer).text)
+      func transcripts(_ encoder: UtteranceEncoder) throws -> ([Paths.ExitReading], [String]) {
+        let exits = paths.exits(of: encoder)
+        let edge = paths.hasEdge ? [try paths.edge(encoder, splitLayer: splitLayer).text] : []
+        return (exits, exits.map(\.text) + edge)
       }
-      let (exits, edge) = try transcripts(paths.encode(samples))
-      let texts = exits.map(\.text) + [edge]
+      let (exits, texts) = try transcripts(paths.encode(samples))
       let differing = try chunks.map { chunk -> Int in
-        let (exits, edge) = try transcripts(paths.encode(samples, piece: chunk))
-        return zip(exits.map(\.text) + [edge], texts).filter { $0 != $1 }.count
+        let (_, pieces) = try transcripts(paths.encode(samples, piece: chunk))
+        return zip(pieces, texts).filter { $0 != $1 }.count
       }
       let all = texts + (peerTexts.map { [$0[index]] } ?? [])
       return (
@@ -161,8 +162,8 @@ public struct WordErrorRateEvaluation: Sendable {
       pools.filter { !Set($0.sets).isDisjoint(with: known) }
       + (known.count > 1 ? [Pool(name: "pooled", sets: known)] : [])
     sets += pools.map(\.name)
-    let names =
-      (1...exitCount).map { "exit-\($0)" } + ["edge"] + (peer == nil ? [] : ["whisper-tiny"])
+    let ours = (1...exitCount).map { "exit-\($0)" } + (paths.hasEdge ? ["edge"] : [])
+    let names = ours + (peer == nil ? [] : ["whisper-tiny"])
     rows = []
     comparisons = []
     selections = []
@@ -172,13 +173,13 @@ public struct WordErrorRateEvaluation: Sendable {
       if let selection {
         selections.append(
           Self.selection(
-            members, set: set, criterion: selection.criterion,
+            members, set: set, criterion: selection.criterion, hasEdge: paths.hasEdge,
             depths: paths.model.configuration.encoder.exits.map(\.afterBlock)))
       }
       var before: [WordErrors]?
       for path in names.indices {
         let errors = members.map { $0.errors[path] }
-        if let before, path <= exitCount {
+        if let before, path < ours.count {
           let interval = Bootstrap.pairedInterval(Array(zip(errors, before))) ?? (0, 0)
           let words = max(1, errors.reduce(0) { $0 + $1.words })
           comparisons.append(
@@ -200,7 +201,8 @@ public struct WordErrorRateEvaluation: Sendable {
           Row(
             set: set, path: names[path],
             decoder: isExit
-              ? paths.exitDecoderName : path == exitCount ? paths.edge.decoderName : "greedy-int8",
+              ? paths.exitDecoderName
+              : (path < ours.count ? paths.edgeDecoderName : nil) ?? "greedy-int8",
             utterances: members.count,
             words: sum.words, substitutions: sum.substitutions, deletions: sum.deletions,
             insertions: sum.insertions, wordErrorRate: sum.rate ?? 0, low: interval.low,
@@ -224,7 +226,7 @@ public struct WordErrorRateEvaluation: Sendable {
     self.chunks = chunks.enumerated().map { number, chunk in
       ChunkRow(
         chunkMilliseconds: chunk, utterances: items.count,
-        transcripts: items.count * (exitCount + 1),
+        transcripts: items.count * ours.count,
         differing: results.reduce(0) { $0 + $1.1[number] })
     }
   }
@@ -238,7 +240,8 @@ public struct WordErrorRateEvaluation: Sendable {
 
   /// - Parameter depths: blocks before each exit.
   static func selection(
-    _ members: [Utterance], set: String, criterion: ConfidenceCriterion, depths: [Int]
+    _ members: [Utterance], set: String, criterion: ConfidenceCriterion, hasEdge: Bool,
+    depths: [Int]
   ) -> SelectionRow {
     var answered = [Int](repeating: 0, count: depths.count + 1)
     var blocks = 0
@@ -249,11 +252,12 @@ public struct WordErrorRateEvaluation: Sendable {
       answered[utterance.sure ?? depths.count] += 1
       blocks += depths[utterance.sure ?? last]
       device = device + utterance.errors[utterance.sure ?? last]
-      cascade = cascade + utterance.errors[utterance.sure ?? depths.count]
+      if hasEdge { cascade = cascade + utterance.errors[utterance.sure ?? depths.count] }
     }
     return SelectionRow(
       set: set, criterion: criterion, answered: answered,
       averageDepth: Double(blocks) / Double(max(1, members.count)),
-      deviceWordErrorRate: device.rate ?? 0, cascadeWordErrorRate: cascade.rate ?? 0)
+      deviceWordErrorRate: device.rate ?? 0, cascadeWordErrorRate: hasEdge ? cascade.rate ?? 0 : nil
+    )
   }
 }

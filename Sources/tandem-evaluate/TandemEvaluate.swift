@@ -74,12 +74,12 @@ struct CommonOptions: ParsableArguments {
   func load() throws -> Manifest { try Manifest(path: manifest, split: split) }
 
   /// The ways to a transcript that the options describe.
-  func paths(codec: FeatureCodec) throws -> Paths {
+  func paths(codec: FeatureCodec, needsEdge: Bool = true) throws -> Paths {
     try Paths(
       modelDirectory: model, beamWidth: beam, decoder: decoder,
       languageModel: words.languageModel.side, exitLanguageModel: words.exitLanguageModel.side,
       lexicon: words.lexicon.map { try Lexicon(path: $0) },
-      weights: words.weights(model: model, decoder: decoder), codec: codec)
+      weights: words.weights(model: model, decoder: decoder), codec: codec, needsEdge: needsEdge)
   }
 }
 
@@ -108,7 +108,8 @@ func reporting(_ body: () throws -> Void) throws { try program.reportingSynchron
 struct WordErrorRateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wer",
-    abstract: "Word error rate of every exit and of the edge path, per data set.")
+    abstract:
+      "Word error rate of every exit and, where the model has one, of the edge path, per data set.")
 
   @OptionGroup var common: CommonOptions
 
@@ -183,7 +184,8 @@ struct WordErrorRateCommand: ParsableCommand {
         }
       }
       let manifest = try common.load()
-      let paths = try common.paths(codec: tandem_evaluate.codec(named: codec))
+      let paths = try common.paths(
+        codec: tandem_evaluate.codec(named: codec), needsEdge: false)
       let layer = splitLayer ?? paths.model.blockCount
       guard (0...paths.model.blockCount).contains(layer) else {
         throw ValidationError("--split-layer must be 0 to \(paths.model.blockCount)")
@@ -226,7 +228,8 @@ struct WordErrorRateCommand: ParsableCommand {
           print(
             "\(row.set): stopped at exits \(row.answered.dropLast().map(String.init).joined(separator: ", ")), none sure \(row.answered.last ?? 0);",
             String(format: "%.2f blocks;", row.averageDepth), "device",
-            percent(row.deviceWordErrorRate), "with the edge", percent(row.cascadeWordErrorRate))
+            percent(row.deviceWordErrorRate),
+            row.cascadeWordErrorRate.map { "with the edge \(percent($0))" } ?? "")
         }
         for row in result.phrases {
           print(

@@ -42,7 +42,7 @@ struct LanguageModelTuningTests {
       for file in recordings + [path, folder] { try? FileManager.default.removeItem(atPath: file) }
     }
     let paths = try Paths(modelDirectory: folder, beamWidth: 2, codec: .at(0))
-    #expect(paths.edge.decoderName.hasSuffix("-beam-2-edge-lm"))
+    #expect(paths.edgeDecoderName?.hasSuffix("-beam-2-edge-lm") == true)
     var tuning = try LanguageModelTuning(
       manifest: Manifest(path: path), name: "noise", paths: paths, beamWidth: 2, threads: 2)
     for decoder in [ModelConfiguration.SecondPassDecoder.ctc, .transducer, .fused] {

@@ -1,3 +1,4 @@
+import Conformer
 import Foundation
 import Offload
 import Testing
@@ -49,6 +50,53 @@ struct WordErrorRateTests {
         result.rows.first { $0.set == "ac" && $0.path == comparison.before })
       let reduction = try #require(comparison.relativeReduction)
       #expect(abs(before.wordErrorRate * (1 - reduction) - edge.wordErrorRate) < 1e-9)
+    }
+  }
+
+  @Test("A model of exits alone has error rates, in noise too, and no edge")
+  func exitsAlone() throws {
+    let folder = NSTemporaryDirectory() + UUID().uuidString
+    try FileManager.default.copyItem(atPath: goldenModel("characters"), toPath: folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let description = URL(fileURLWithPath: folder + "/model.json")
+    var json = try #require(
+      JSONSerialization.jsonObject(with: Data(contentsOf: description)) as? [String: Any])
+    json["secondEncoder"] = NSNull()
+    json["transducer"] = NSNull()
+    var weights = try #require(json["weights"] as? [String: Any])
+    weights["edge"] = NSNull()
+    json["weights"] = weights
+    try JSONSerialization.data(withJSONObject: json).write(to: description)
+    let recording = try writeNoise(seconds: 0.6)
+    defer { try? FileManager.default.removeItem(atPath: recording) }
+    let manifest = folder + "/manifest.tsv"
+    try Data("path\ttext\n\(recording)\tONE TWO\n".utf8).write(
+      to: URL(fileURLWithPath: manifest))
+    #expect(throws: ModelError.deviceOnly(path: folder)) {
+      try Paths(modelDirectory: folder, codec: .at(0))
+    }
+    let paths = try Paths(modelDirectory: folder, codec: .at(0), needsEdge: false)
+    let exits = paths.model.configuration.encoder.exits
+    let calibration = Calibration(
+      entries: exits.enumerated().map {
+        CalibrationEntry(
+          exit: $0.offset + 1, afterBlock: $0.element.afterBlock, criterion: .sentencePosterior,
+          threshold: 2)
+      })
+    let result = try WordErrorRateEvaluation(
+      manifest: Manifest(path: manifest), paths: paths, chunks: [100], splitLayer: 1,
+      noise: NoiseMixing(path: recording, decibels: 10),
+      selection: (calibration, .sentencePosterior), threads: 1)
+    #expect(result.rows.map(\.path) == (1...exits.count).map { "exit-\($0)" })
+    #expect(result.comparisons.count == exits.count - 1)
+    #expect(result.chunks.map(\.transcripts) == [exits.count])
+    #expect(result.chunks.map(\.differing) == [0])
+    let stops = try #require(result.selections.first)
+    #expect(stops.cascadeWordErrorRate == nil)
+    #expect(stops.deviceWordErrorRate == result.rows.last?.wordErrorRate)
+    #expect(stops.answered.last == 1)
+    #expect(throws: ModelError.deviceOnly(path: folder)) {
+      try paths.unsplit(paths.encode([Float](repeating: 0, count: 16_000)))
     }
   }
 
