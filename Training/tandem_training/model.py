@@ -386,7 +386,8 @@ class Output:
 
 
 class Recogniser(nn.Module):
-    def __init__(self, settings: ModelSettings, dropout: float = 0.0):
+    def __init__(self, settings: ModelSettings, dropout: float = 0.0, second_dropout: float | None = None):
+        """`second_dropout` is the second encoder's; None: the same."""
         super().__init__()
         self.settings = settings
         # Training may begin with the lowest blocks alone; None means all of them and the second pass.
@@ -398,7 +399,9 @@ class Recogniser(nn.Module):
         self.subsampling = Subsampling(settings.features.melBins, settings.subsampling["channels"], dimension)
         self.encoder = Encoder(settings.encoder, settings.vocabulary, dropout)
         if settings.secondEncoder is not None:
-            self.secondEncoder = SecondEncoder(settings.secondEncoder, dimension, settings.vocabulary, dropout)
+            self.secondEncoder = SecondEncoder(
+                settings.secondEncoder, dimension, settings.vocabulary, dropout if second_dropout is None else second_dropout
+            )
             self.transducer = Transducer(settings.transducer, settings.secondEncoder["dimension"], settings.vocabulary)
         if settings.attentionDecoder is not None:
             self.attentionDecoder = AttentionDecoder(settings.attentionDecoder, settings.secondEncoder["dimension"], settings.vocabulary)

@@ -28,6 +28,7 @@ class TrainingSettings:
     weightDecay: float = 0.01
     gradientNorm: float = 2.0
     dropout: float = 0.0
+    secondDropout: float | None = None
     exitWeights: list[float] | None = None
     secondWeight: float = 0.3
     transducerWeight: float = 0.5

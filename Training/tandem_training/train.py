@@ -447,7 +447,7 @@ class Run:
             build_vocabulary(recipe, first).save(vocabulary_file)
         self.peers.any(False)  # nobody reads the vocabulary before it is written
         self.vocabulary = Vocabulary.load(vocabulary_file)
-        self.model = Recogniser(recipe.model_settings(len(self.vocabulary)), recipe.training.dropout)
+        self.model = Recogniser(recipe.model_settings(len(self.vocabulary)), recipe.training.dropout, recipe.training.secondDropout)
         self.average: dict[str, Tensor] = {}
         self.step, self.seconds, self.position = 0, 0.0, Position()
         checkpoint = folder / "checkpoint.pt"

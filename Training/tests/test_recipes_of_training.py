@@ -186,6 +186,12 @@ def test_the_edges_half_learns_alone_on_what_the_device_ships(world, tmp_path):
         recipe_with({"codecNoise": {"probability": 1.0, "levels": [0, 127]}})
 
 
+def test_the_passes_have_dropout_of_their_own(world, tmp_path):
+    for number, (given, expected) in enumerate([({"dropout": 0.1}, (0.1, 0.1)), ({"dropout": 0.1, "secondDropout": 0.3}, (0.1, 0.3)), ({"dropout": 0.1, "secondDropout": 0.0}, (0.1, 0.0))]):
+        model = Run(recipe_with(given), world / "cache", tmp_path / str(number)).model
+        assert (model.encoder.blocks[0].dropout, model.secondEncoder.blocks[0].dropout) == expected
+
+
 def test_codec_noise_is_within_half_a_step():
     torch.manual_seed(1)
     features = torch.randn(64, 20, 16) * torch.logspace(-3, 3, 20)[None, :, None]
