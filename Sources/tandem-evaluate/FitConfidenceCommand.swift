@@ -43,7 +43,7 @@ struct FitConfidenceCommand: ParsableCommand {
   func run() throws {
     try reporting {
       let manifest = try common.load()
-      let paths = try common.paths(codec: FeatureCodec.named("int8"))
+      let paths = try common.paths(codec: FeatureCodec.named("int8"), needsEdge: false)
       let bar = ProgressBar("fit", total: min(common.limit ?? .max, manifest.items.count))
       let result = try ConfidenceFitting(
         manifest: manifest,

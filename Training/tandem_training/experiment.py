@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 import shutil
 import subprocess
 from collections import defaultdict
@@ -282,7 +283,7 @@ def write_results(experiment: Experiment, records: list[dict], out: Path) -> lis
     places = list(dict.fromkeys(place for points in lines.values() for place, _ in points if isinstance(place, str)))
     if not experiment.sets:
         # Shallow before deep, the second pass's heads last.
-        places.sort(key=lambda place: (not place.split()[0].isdigit(), int(place.split()[0]) if place.split()[0].isdigit() else 0))
+        places.sort(key=lambda place: int(place.split()[0]) if place[0].isdigit() else math.inf)
     draw_series(experiment.question, lines, stem.with_suffix(".svg"), ordered=not experiment.sets, names=places, **{"xlabel": "", **experiment.plot})
     return [stem.with_suffix(suffix) for suffix in (".jsonl", ".md", ".svg")]
 

@@ -29,13 +29,11 @@ def draw_series(
     figure, axes = pyplot.subplots(figsize=(8, 4.5))
     places = names or list(dict.fromkeys(x for points in series.values() for x, _ in points if isinstance(x, str)))
     if places:
-        axes.set_xticks(range(len(places)), places)
+        axes.set_xticks(range(len(places)), places, **({} if ordered else {"rotation": 30, "ha": "right"}))
         axes.set_xlim(-0.4, len(places) - 0.6)
     for name, points in series.items():
         points = sorted((places.index(x) if places else x, y) for x, y in points)
         axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4 if ordered else 6, linewidth=1.4 if ordered else 0, label=name)
-    if not ordered:
-        axes.set_xticks(axes.get_xticks(), places, rotation=30, ha="right")
     if logarithmic:
         axes.set_xscale("log")
     axes.set_xlabel(xlabel)

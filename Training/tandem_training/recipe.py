@@ -57,13 +57,21 @@ class TrainingSettings:
         for key, allowed in (("optimizer", ("adamw", "muon")), ("objective", ("recognition", "masked-prediction")), ("precision", ("float32", "bfloat16"))):
             if getattr(self, key) not in allowed:
                 raise ValueError(f"training.{key} is {getattr(self, key)!r}; use {' or '.join(allowed)}")
-        noise = self.codecNoise
-        if noise and (set(noise) != {"probability", "levels"} or not 0 <= noise["probability"] <= 1 or not 1 <= noise["levels"][0] <= noise["levels"][-1]):
-            raise ValueError(f"training.codecNoise is {noise!r}; use {{probability: 0 to 1, levels: [least, most]}}, 1 level or more on either side of zero")
+        if self.codecNoise is not None and not _is_codec_noise(self.codecNoise):
+            raise ValueError(
+                f"training.codecNoise is {self.codecNoise!r}; use {{probability: 0 to 1, levels: [least, most]}}, 1 level or more on either side of zero"
+            )
 
     def depth_at(self, step: int) -> int | None:
         """Blocks that are trained at a step; None for the whole model."""
         return self.growth["blocks"] if self.growth and step < self.growth["untilStep"] else None
+
+
+def _is_codec_noise(value: object) -> bool:
+    match value:
+        case {"probability": int() | float() as probability, "levels": [int() | float() as least, int() | float() as most]} if len(value) == 2:
+            return 0 <= probability <= 1 and 1 <= least <= most
+    return False
 
 
 @dataclass(frozen=True)
@@ -130,8 +138,10 @@ def parse_recipe(content: dict, path: Path) -> Recipe:
     growth, encoder = (content["training"] or {}).get("growth"), content["model"]["encoder"]
     if growth and growth["blocks"] not in [exit["afterBlock"] for exit in encoder["exits"]][:-1]:
         raise RecipeError(f"{path}: training.growth.blocks must be the place of an exit before the last, not {growth['blocks']}")
-    if not content["model"].get("secondEncoder") and ((content["training"] or {}).get("freezeFirstPass") or (content["training"] or {}).get("codecNoise")):
-        raise RecipeError(f"{path}: training.freezeFirstPass and codecNoise are for a model with a secondEncoder")
+    if not content["model"].get("secondEncoder"):
+        for key in ("freezeFirstPass", "codecNoise"):
+            if (content["training"] or {}).get(key):
+                raise RecipeError(f"{path}: training.{key} is for a model with a secondEncoder")
     teacher = (content["training"] or {}).get("teacher")
     if teacher:
         wanted = {"fromStep", "afterBlock", "first", "second", "delayFrames"}

@@ -182,8 +182,9 @@ def test_the_edges_half_learns_alone_on_what_the_device_ships(world, tmp_path):
         Run(recipe, world / "cache", tmp_path / "alone", initialise=tmp_path / "first" / "checkpoint.pt")
     with pytest.raises(RecipeError, match="secondEncoder"):
         recipe_with({"freezeFirstPass": True}, {"secondEncoder": None, "transducer": None})
-    with pytest.raises(ValueError, match="codecNoise"):
-        recipe_with({"codecNoise": {"probability": 1.0, "levels": [0, 127]}})
+    for wrong in ({"probability": 1.0, "levels": [0, 127]}, {"probability": 2, "levels": [7, 127]}, {"levels": [7, 127]}, {"probability": 1, "levels": 7}, 0.5, [7, 127]):
+        with pytest.raises(ValueError, match="codecNoise is"):
+            recipe_with({"codecNoise": wrong})
 
 
 def test_the_passes_have_dropout_of_their_own(world, tmp_path):
