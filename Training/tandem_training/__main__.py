@@ -257,7 +257,7 @@ def main() -> int:
             from .golden import write_golden
 
             write_golden(options.out)
-    except (ManifestError, RecipeError, LexiconError, SynthesisError, MeasurementsError, FileNotFoundError, ValueError) as error:
+    except (ManifestError, RecipeError, LexiconError, SynthesisError, MeasurementsError, FileNotFoundError, InterruptedError, ValueError) as error:
         print(f"tandem_training {options.command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -132,7 +132,8 @@ def result_of(recipe: Recipe, run: Run) -> dict:
 
 
 def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[str] | None = None) -> list[dict]:
-    """Trains and evaluates what is not there yet; returns one record for each run and seed that is done."""
+    """Trains and evaluates what is not there yet; returns one record for each run and seed. `InterruptedError` where a signal stopped it:
+    half an experiment's results are not written over a whole one's."""
     base = yaml.safe_load(experiment.base.read_text(encoding="utf-8"))
     records = []
     jobs = [(run, seed) for run in experiment.runs if not only or run["name"] in only for seed in run.get("seeds", experiment.seeds)]
@@ -155,7 +156,7 @@ def run_experiment(experiment: Experiment, cache: Path, runs: Path, only: list[s
             if trained.step < recipe.training.steps:
                 trained.train(recipe.training.steps)
             if trained.step < recipe.training.steps:
-                break  # stopped by a signal: the checkpoint is written, the same command goes on
+                raise InterruptedError(f"{experiment.name}: run {run['name']} was stopped at step {trained.step}; the same command goes on from there")
             done.write_text(json.dumps(result_of(recipe, trained)), encoding="utf-8")
         (folder / "fingerprint").write_text(mark, encoding="utf-8")
         result = json.loads(done.read_text(encoding="utf-8"))
@@ -238,7 +239,7 @@ def columns(experiment: Experiment, record: dict) -> dict[str, float]:
     if not experiment.sets:
         paths = sorted(dev, key=lambda path: (not path.startswith("exit"), path))
         return {path: 100 * dev[path]["all"]["wer"] for path in paths}
-    last = max((path for path in dev if path.startswith("exit") and path[4:].isdigit()), default=None)
+    last = max((path for path in dev if path.startswith("exit") and path[4:].isdigit()), key=lambda path: int(path[4:]), default=None)
     if last is None:
         return {}
     found = {name: 100 * counts["wer"] for name, counts in dev[last].items() if name != "all"}

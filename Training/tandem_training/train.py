@@ -487,9 +487,10 @@ class Run:
             if saved:
                 self.quantiser.load_state_dict(saved["quantiser"])
         self.model.codecNoise = recipe.training.codecNoise
-        fixed = ("subsampling.", "encoder.") if recipe.training.freezeFirstPass else ("subsampling.", "encoder.blocks.") if recipe.training.freezeEncoder else ()
+        # Beginnings of the names of what never learns in this run.
+        self.fixed = ("subsampling.", "encoder.") if recipe.training.freezeFirstPass else ("subsampling.", "encoder.blocks.") if recipe.training.freezeEncoder else ()
         for name, value in self.model.named_parameters():
-            value.requires_grad_(not name.startswith(fixed))
+            value.requires_grad_(not name.startswith(self.fixed))
         self.optimizers = make_optimizers(self.model, recipe.training, self.phone_head or (self.quantiser and self.quantiser.head), self.teacher_heads)
         self.average = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         if saved:
@@ -510,7 +511,7 @@ class Run:
         # The average is the better model to build other heads on; training itself goes on better from where it stood.
         weights = saved["model"] if whole else {**saved["model"], **saved["average"]}
         if self.recipe.training.freezeFirstPass:
-            # What stays as it is, is what was exported; a batch's statistics are the model's own.
+            # What stays as it is should be what is exported: the average.
             weights = {**weights, **{name: value for name, value in saved["average"].items() if on_device(name)}}
         wanted = self.model.state_dict()
         kept = ("",) if whole else ("subsampling.", "encoder.blocks.", "features.", "secondEncoder.input.", "secondEncoder.blocks.")
@@ -581,7 +582,7 @@ class Run:
         """Whether subsampling and both encoders' blocks stay as they are: new heads on a trained encoder would shake it to pieces."""
         for name, value in self.model.named_parameters():
             if name.startswith(("subsampling.", "encoder.blocks.", "secondEncoder.input.", "secondEncoder.blocks.")):
-                value.requires_grad_(not frozen)
+                value.requires_grad_(not frozen and not name.startswith(self.fixed))
 
     def train_step(self, batch: tuple[Tensor, ...], steps: int) -> dict[str, float]:
         recipe = self.recipe

@@ -1,13 +1,15 @@
 """Experiments: what a run changes, resuming, tables and plots."""
 
 import copy
+import dataclasses
 import json
 
 import pytest
 import yaml
 
-from tandem_training.experiment import Experiment, add_costs, add_noise, add_searches, changed, run_experiment, series, table, write_results
+from tandem_training.experiment import Experiment, add_costs, add_noise, add_searches, changed, columns, run_experiment, series, table, write_results
 from tandem_training.recipe import RecipeError
+from tandem_training.train import Run
 
 from .conftest import RECIPE
 
@@ -166,3 +168,17 @@ def test_seeds_are_one_point(world, tmp_path, experiment):
     loaded = Experiment.load(experiment)
     records = [{"run": "shallow", "seed": seed, "dev": {"exit1": {"all": {"wer": rate}}}} for seed, rate in ((1, 0.5), (2, 0.25))]
     assert series(loaded, records) == {"shallow": [("1 block", 37.5)]}
+
+
+def test_a_stopped_experiment_says_so_and_reports_nothing(world, tmp_path, experiment, monkeypatch):
+    monkeypatch.setattr(Run, "train", lambda run, steps: run.save())
+    with pytest.raises(InterruptedError, match="trial: run shallow was stopped at step 0"):
+        run_experiment(Experiment.load(experiment), world / "cache", tmp_path / "runs", only=["shallow"])
+    monkeypatch.undo()
+    assert len(run_experiment(Experiment.load(experiment), world / "cache", tmp_path / "runs", only=["shallow"])) == 2
+
+
+def test_the_deepest_exit_is_the_one_with_the_highest_number(experiment):
+    dev = {f"exit{number}": {"all": {"wer": number / 100}} for number in (2, 10, 9)}
+    loaded = dataclasses.replace(Experiment.load(experiment), sets=True)
+    assert columns(loaded, {"dev": dev}) == {"all": 10.0} and columns(loaded, {}) == {}

@@ -162,7 +162,7 @@ def test_frozen_encoders_stay(world, tmp_path):
 def test_the_edges_half_learns_alone_on_what_the_device_ships(world, tmp_path):
     first = Run(recipe_with(), world / "cache", tmp_path / "first")
     first.train(3)
-    recipe = recipe_with({"freezeFirstPass": True, "dropout": 0.5, "codecNoise": {"probability": 1.0, "levels": [7, 127]}})
+    recipe = recipe_with({"freezeFirstPass": True, "headsFirst": 1, "dropout": 0.5, "codecNoise": {"probability": 1.0, "levels": [7, 127]}})
     run = Run(recipe, world / "cache", tmp_path / "edge", initialise=tmp_path / "first" / "checkpoint.pt", whole=True)
     before = {name: value.detach().clone() for name, value in run.model.named_parameters()}
     run.train(3, log_every=1)
