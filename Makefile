@@ -4,7 +4,7 @@
 SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 BIN = .build/release
 
-.PHONY: demo test test-training train-smoke build setup format lint clean
+.PHONY: demo test test-training train-smoke build generators generate setup format lint clean
 
 demo: build
 	Scripts/demo.sh $(BIN)
@@ -13,7 +13,7 @@ test: setup
 	swift build $(SWIFT_FLAGS) --build-tests
 	# A folder of its own for what tests write (certificates, logs of a hundred megabytes), gone when they are.
 	@temporary=$$(mktemp -d) && trap 'rm -rf "$$temporary"' EXIT && trap 'exit 130' INT TERM && \
-	  set -x && TMPDIR=$$temporary swift test $(SWIFT_FLAGS) --skip-build --no-parallel
+	  set -x && TANDEM_PROTOC_PLUGINS=$(CURDIR)/$(BIN) TMPDIR=$$temporary swift test $(SWIFT_FLAGS) --skip-build --no-parallel
 
 # The training package's tests: makes a virtual environment with PyTorch (5 GB) in .venv.
 test-training:
@@ -30,6 +30,15 @@ train-smoke: build
 
 build: setup
 	swift build $(SWIFT_FLAGS)
+
+# The plugins that write Protocol/Generated, of the packages' versions that Package.resolved names; `make test` then compares.
+generators: setup
+	Scripts/setup.sh generators
+	swift build $(SWIFT_FLAGS) --product protoc-gen-swift
+	swift build $(SWIFT_FLAGS) --product protoc-gen-grpc-swift-2
+
+generate: generators
+	TANDEM_PROTOC_PLUGINS=$(CURDIR)/$(BIN) Protocol/generate.sh
 
 setup:
 	Scripts/setup.sh

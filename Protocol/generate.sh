@@ -4,14 +4,11 @@
 #   Protocol/generate.sh [FOLDER]
 #
 # The code is committed, because running the generators as build plugins costs
-# minutes in every clean build. ProtocolTests compares a fresh generation with the
-# committed one where the tools are present: `protoc` (Debian: protobuf-compiler)
-# and the two plugins, found in the folder $TANDEM_PROTOC_PLUGINS or in PATH.
-# To build the plugins, at the versions that Package.resolved names:
-#   git clone https://github.com/apple/swift-protobuf && cd swift-protobuf &&
-#     swift build --product protoc-gen-swift
-#   git clone https://github.com/grpc/grpc-swift-protobuf && cd grpc-swift-protobuf &&
-#     swift build --product protoc-gen-grpc-swift-2
+# minutes in every clean build. `make generate` builds the plugins, at the versions
+# that Package.resolved names, and runs this. ProtocolTests compares a fresh
+# generation with the committed one where the tools are present (in CI they are):
+# `protoc` (Debian: protobuf-compiler) and the two plugins, found in the folder
+# $TANDEM_PROTOC_PLUGINS or in PATH.
 # Exit status 69 (EX_UNAVAILABLE): a tool is missing; its name is on standard error.
 set -eu
 protocol=$(cd "$(dirname "$0")" && pwd)

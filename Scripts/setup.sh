@@ -2,6 +2,7 @@
 # Installs the Debian packages that Tandem builds and demonstrates with; says nothing when all are there.
 #
 #   Scripts/setup.sh            to build, test and run the demo
+#   Scripts/setup.sh generators to write Protocol/Generated again
 #   Scripts/setup.sh training   for the training package: a virtual environment of Python
 set -eu
 case ${1:-build} in
@@ -13,9 +14,10 @@ build)
     exit 69
   }
   ;;
+generators) packages="protobuf-compiler" ;;
 training) packages="python3 python3-venv" ;;
 *)
-  echo "setup.sh: \"$1\" is neither build nor training" >&2
+  echo "setup.sh: \"$1\" is none of build, generators and training" >&2
   exit 64
   ;;
 esac
