@@ -45,6 +45,11 @@ enum BestHypotheses {
 
   /// Indices of the words of `words` that `other` has too, in a longest common subsequence.
   static func matches(_ words: [Substring], _ other: [Substring]) -> [Int] {
+    commonSubsequence(words, other).map(\.0)
+  }
+
+  /// A longest common subsequence, as pairs of indices, ascending. Costs time and memory by the product of the lengths.
+  static func commonSubsequence<Word: Equatable>(_ words: [Word], _ other: [Word]) -> [(Int, Int)] {
     let columns = other.count + 1
     var lengths = [Int](repeating: 0, count: (words.count + 1) * columns)
     for i in stride(from: words.count - 1, through: 0, by: -1) {
@@ -55,12 +60,12 @@ enum BestHypotheses {
           : max(lengths[(i + 1) * columns + j], lengths[i * columns + j + 1])
       }
     }
-    var found: [Int] = []
+    var found: [(Int, Int)] = []
     var i = 0
     var j = 0
     while i < words.count, j < other.count {
       if words[i] == other[j] {
-        found.append(i)
+        found.append((i, j))
         i += 1
         j += 1
       } else if lengths[(i + 1) * columns + j] >= lengths[i * columns + j + 1] {

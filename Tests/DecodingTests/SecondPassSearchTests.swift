@@ -127,6 +127,129 @@ struct SecondPassSearchTests {
       ])
   }
 
+  @Test("Greedy on both heads is at least as probable as what each head says")
+  func greedyTogether() throws {
+    let model = try Golden.model("subwords")
+    let transducer = try TransducerSearch(model: model)
+    let size = model.vocabulary.tokens.count
+    for seed in 1...40 as ClosedRange<UInt64> {
+      let second = try Golden.secondPass(model, frames: 24, seed: seed)
+      let posteriors = try model.connectionistPosteriors(second)
+      let alone = [
+        CTCSearch.greedy(posteriors, vocabulary: model.vocabulary).hypothesis.tokens,
+        CTCSearch.beam(posteriors, vocabulary: model.vocabulary, beam: 1)[0].tokens,
+        transducer.greedy(second, rule: .blankBelowHalf).tokens,
+        transducer.beam(second, width: 1)[0].tokens,
+      ]
+      let search = try SecondPassSearch(model: model, decoder: .fused, beamWidth: 1)
+      let judged = try search.judge(second)
+      #expect(judged.count <= alone.count + SecondPassSearch.maximumEdits + 1)
+      let best = try #require(try search.recognize(second).first)
+      for tokens in alone {
+        let both =
+          0.5 * CTCSearch.forward(tokens, posteriors, size: size)
+          + 0.5 * transducer.forward([tokens], second)[0].logProbability
+        #expect(best.score >= both - 1e-6)
+      }
+      #expect(try search.recognize(second, isCancelled: { true }).isEmpty == false)
+    }
+  }
+
+  @Test("What each of two transcripts has right stands in the one that is made of both")
+  func exchangedWords() throws {
+    let model = try Golden.model("subwords")
+    let search = try SecondPassSearch(model: model, decoder: .fused, beamWidth: 1)
+    let tokens = model.vocabulary.tokens
+    let words = ["▁THE", "▁CAT", "▁SAT", "▁O"].flatMap { start in
+      ["A", "B", "CAT", "TH", "'"].map { [start, $0].map { tokens.firstIndex(of: $0)! } }
+    }
+    var random = SeededGenerator(seed: 12)
+    var (madeOfBoth, possible) = (0, 0)
+    for _ in 0..<300 {
+      let truth = (0..<Int.random(in: 1...12, using: &random)).map { _ in
+        words.randomElement(using: &random)!
+      }
+      // Each error stands in one of the two: a word is another, missing, or there twice.
+      var transcripts: [[[Int]]] = [[], []]
+      for word in truth {
+        let wrong = Int.random(in: 0...6, using: &random)
+        for number in 0...1 {
+          let errors = [[], [word, word], [words.first { $0 != word }!]]
+          transcripts[number] += wrong == number ? errors.randomElement(using: &random)! : [word]
+        }
+      }
+      func judge(_ candidates: [[Int]]) -> [JudgedHypothesis] {
+        candidates.map {
+          let errors = Double(errors(WordEdit.words($0, vocabulary: model.vocabulary), truth))
+          return JudgedHypothesis(
+            tokens: $0, connectionist: -errors, transducer: -errors, expected: 0)
+        }
+      }
+      let given = judge(transcripts.map { $0.flatMap { $0 } })
+      let made = search.exchangeWords(given, isCancelled: { false }, judge: judge)
+      #expect(made.count <= SecondPassSearch.maximumEdits + 1)
+      let best = try #require((given + made).map(\.connectionist).max())
+      #expect(best >= given.map(\.connectionist).max()!)
+      if given.allSatisfy({ $0.connectionist < 0 }) {
+        possible += 1
+        if best == 0 { madeOfBoth += 1 }
+      }
+      #expect(search.exchangeWords(given, isCancelled: { true }, judge: judge).isEmpty)
+    }
+    // Errors of both side by side are one difference, and cannot be told apart.
+    #expect(possible > 50 && madeOfBoth * 2 > possible, "\(madeOfBoth) of \(possible)")
+  }
+
+  /// Levenshtein's distance.
+  private func errors(_ words: [[Int]], _ truth: [[Int]]) -> Int {
+    var row = Array(0...truth.count)
+    for (i, word) in words.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, wanted) in truth.enumerated() {
+        let change = diagonal + (word == wanted ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(change, row[j] + 1, diagonal + 1)
+      }
+    }
+    return row[truth.count]
+  }
+
+  @Test("All differences together turn one transcript into the other")
+  func wordEdits() throws {
+    let vocabulary = try Golden.model("subwords").vocabulary
+    var random = SeededGenerator(seed: 4)
+    func transcript() -> [Int] {
+      (0..<Int.random(in: 0...9, using: &random)).map { _ in
+        Int.random(in: 1..<vocabulary.tokens.count, using: &random)
+      }
+    }
+    var applied = 0
+    for _ in 0..<500 {
+      let (a, b) = (transcript(), transcript())
+      let words = WordEdit.words(a, vocabulary: vocabulary)
+      #expect(words.flatMap { $0 } == a)
+      let edits = WordEdit.differences(
+        words, WordEdit.words(b, vocabulary: vocabulary), vocabulary: vocabulary)
+      if let made = WordEdit.apply(edits, to: words, vocabulary: vocabulary) {
+        applied += 1
+        #expect(vocabulary.text(made) == vocabulary.text(b), "\(a) \(b)")
+      } else {
+        #expect(!vocabulary.tokens.contains(Vocabulary.wordBoundary))
+      }
+      for (number, edit) in edits.enumerated() {
+        #expect(edit.conflicts(with: edit))
+        #expect(edits[..<number].allSatisfy { !$0.conflicts(with: edit) })
+      }
+    }
+    #expect(applied > 100)
+    // Into the same gap, or over the same words, only one.
+    let insertion = WordEdit(range: 2..<2, replacement: [[1]])
+    #expect(insertion.conflicts(with: WordEdit(range: 2..<2, replacement: [[2]])))
+    #expect(insertion.conflicts(with: WordEdit(range: 1..<3, replacement: [])))
+    #expect(!insertion.conflicts(with: WordEdit(range: 3..<4, replacement: [])))
+  }
+
   @Test func wordsThatMatch() {
     func matches(_ a: String, _ b: String) -> [Int] {
       BestHypotheses.matches(a.split(separator: " "), b.split(separator: " "))
