@@ -66,6 +66,8 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--run", type=Path, required=True)
     command.add_argument("--out", type=Path, required=True)
     command.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], default="float16")
+    command.add_argument("--average-with", type=Path, metavar="CHECKPOINT", help="checkpoint.pt of the run that this one went on from: exports the mean of both")
+    command.add_argument("--share", type=float, default=0.5, help="of this run in that mean (default 0.5)")
 
     command = commands.add_parser("experiment", help="train, evaluate, table and draw the runs of an experiment; done ones are kept")
     command.add_argument("--experiment", type=Path, action="append", required=True, help="a file of recipes/experiments, repeatable")
@@ -204,7 +206,7 @@ def main() -> int:
         elif options.command == "export":
             from .export import export_run
 
-            export_run(load_recipe(options.recipe), options.run, options.out, options.dtype)
+            export_run(load_recipe(options.recipe), options.run, options.out, options.dtype, options.average_with, options.share)
         elif options.command == "experiment":
             from .experiment import Experiment, add_costs, add_noise, add_searches, run_experiment, write_results
 

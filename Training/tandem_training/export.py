@@ -99,15 +99,39 @@ def load_model(folder: Path) -> tuple[Recogniser, Vocabulary]:
     return model.eval(), vocabulary
 
 
-def export_run(recipe: Recipe, run: Path, folder: Path, dtype: str) -> None:
-    """Exports the averaged weights of a run's checkpoint."""
+def averaged_weights(saved: dict, earlier: Path | None = None, share: float = 1.0) -> dict:
+    """A checkpoint's averaged weights, or `share` of them and the rest of another checkpoint's.
+
+    The other is the one that the run went on from: between two ends of one road the weights may be averaged, and the mean does what both do
+    (WiSE-FT, arXiv 2109.01903; model soups, arXiv 2203.05482). Of two runs that began apart it does nothing.
+
+    Raises ValueError where the two are not the same model.
+    """
+    weights = {**saved["model"], **saved["average"]}
+    if earlier is None:
+        return weights
+    if not 0 < share < 1:
+        raise ValueError(f"--share {share}: how much of this run the mean has, between 0 and 1")
+    other = torch.load(earlier, map_location="cpu", weights_only=True)
+    before = {**other["model"], **other["average"]}
+    if {key: value.shape for key, value in weights.items()} != {key: value.shape for key, value in before.items()}:
+        raise ValueError(f"{earlier} has other weights than this run's model; only a run of the same model can be averaged with it")
+    return {key: torch.lerp(before[key], value, share) if value.is_floating_point() else value for key, value in weights.items()}
+
+
+def export_run(recipe: Recipe, run: Path, folder: Path, dtype: str, earlier: Path | None = None, share: float = 1.0) -> None:
+    """Exports the averaged weights of a run's checkpoint, or their mean with an earlier run's (`averaged_weights`)."""
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
         raise FileNotFoundError(f"{checkpoint} is not there; train first, or name the run's folder with --run")
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     vocabulary = Vocabulary.load(run / "vocabulary.json")
+    if earlier is not None and not earlier.exists():
+        raise FileNotFoundError(f"{earlier} is not there; --average-with names the checkpoint.pt of the run that this one went on from")
+    if earlier is not None and Vocabulary.load(earlier.parent / "vocabulary.json").tokens != vocabulary.tokens:
+        raise ValueError(f"{earlier.parent} has another vocabulary than {run}; their weights cannot be averaged")
     model = Recogniser(recipe.model_settings(len(vocabulary)))
-    model.load_state_dict({**saved["model"], **saved["average"]})
+    model.load_state_dict(averaged_weights(saved, earlier, share))
     fingerprint = export_model(model, vocabulary, recipe.name, folder, dtype)
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     print(

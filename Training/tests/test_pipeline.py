@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,40 @@ def test_export_and_load(world, tmp_path, dtype):
     (tmp_path / "model" / "device.safetensors").write_bytes(b"x")
     with pytest.raises(ValueError, match="device.safetensors"):
         load_model(tmp_path / "model")
+
+
+def test_export_of_the_mean_of_two_runs(world, tmp_path):
+    recipe = load_recipe(world / "recipe.yaml")
+    run = Run(recipe, world / "cache", tmp_path / "run")
+    run.train(1)
+    shutil.copytree(tmp_path / "run", tmp_path / "before")
+    before = {name: value.clone() for name, value in run.averaged().state_dict().items()}
+    run.train(3)
+    earlier = tmp_path / "before" / "checkpoint.pt"
+    export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", earlier, 0.25)
+    model, _ = load_model(tmp_path / "model")
+    differ = 0
+    for name, value in run.averaged().state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], 0.75 * before[name] + 0.25 * value, rtol=1e-5, atol=1e-6)
+        differ += not torch.equal(value, before[name])
+    assert differ > 10
+    for share in (0.0, 1.0, 1.5):
+        with pytest.raises(ValueError, match="--share"):
+            export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", earlier, share)
+    saved = torch.load(earlier, weights_only=True)
+    saved["average"].popitem()
+    name, value = next((name, value) for name, value in saved["model"].items() if value.dim() == 2)
+    saved["model"][name] = saved["average"][name] = value[:1]
+    torch.save(saved, earlier)
+    with pytest.raises(ValueError, match="other weights"):
+        export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", earlier, 0.5)
+    vocabulary = json.loads((tmp_path / "before" / "vocabulary.json").read_text())
+    vocabulary["tokens"][-1] = "QQQ"
+    (tmp_path / "before" / "vocabulary.json").write_text(json.dumps(vocabulary))
+    with pytest.raises(ValueError, match="another vocabulary"):
+        export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", earlier, 0.5)
+    with pytest.raises(FileNotFoundError, match="--average-with"):
+        export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", tmp_path / "nowhere" / "checkpoint.pt", 0.5)
 
 
 def test_vocabulary_alone_encodes(tmp_path):
