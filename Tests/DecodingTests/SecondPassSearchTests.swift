@@ -180,7 +180,8 @@ struct SecondPassSearchTests {
       }
       func judge(_ candidates: [[Int]]) -> [JudgedHypothesis] {
         candidates.map {
-          let errors = Double(errors(WordEdit.words($0, vocabulary: model.vocabulary), truth))
+          let words = WordEdit.words($0, vocabulary: model.vocabulary)
+          let errors = Double(words.difference(from: truth).count)
           return JudgedHypothesis(
             tokens: $0, connectionist: -errors, transducer: -errors, expected: 0)
         }
@@ -198,21 +199,6 @@ struct SecondPassSearchTests {
     }
     // Errors of both side by side are one difference, and cannot be told apart.
     #expect(possible > 50 && madeOfBoth * 2 > possible, "\(madeOfBoth) of \(possible)")
-  }
-
-  /// Levenshtein's distance.
-  private func errors(_ words: [[Int]], _ truth: [[Int]]) -> Int {
-    var row = Array(0...truth.count)
-    for (i, word) in words.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, wanted) in truth.enumerated() {
-        let change = diagonal + (word == wanted ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(change, row[j] + 1, diagonal + 1)
-      }
-    }
-    return row[truth.count]
   }
 
   @Test("All differences together turn one transcript into the other")
