@@ -3,6 +3,7 @@
 # One configuration for everything: tests, demo and benchmarks use the same build.
 SWIFT_FLAGS = -c release -Xswiftc -enable-testing
 BIN = .build/release
+GENERATORS = .build/generators/debug
 
 .PHONY: demo test test-training train-smoke build generators generate setup format lint clean
 
@@ -13,7 +14,7 @@ test: setup
 	swift build $(SWIFT_FLAGS) --build-tests
 	# A folder of its own for what tests write (certificates, logs of a hundred megabytes), gone when they are.
 	@temporary=$$(mktemp -d) && trap 'rm -rf "$$temporary"' EXIT && trap 'exit 130' INT TERM && \
-	  set -x && TANDEM_PROTOC_PLUGINS=$(CURDIR)/$(BIN) TMPDIR=$$temporary swift test $(SWIFT_FLAGS) --skip-build --no-parallel
+	  set -x && TANDEM_PROTOC_PLUGINS=$(CURDIR)/$(GENERATORS) TMPDIR=$$temporary swift test $(SWIFT_FLAGS) --skip-build --no-parallel
 
 # The training package's tests: makes a virtual environment with PyTorch (5 GB) in .venv.
 test-training:
@@ -32,13 +33,14 @@ build: setup
 	swift build $(SWIFT_FLAGS)
 
 # The plugins that write Protocol/Generated, of the packages' versions that Package.resolved names; `make test` then compares.
+# In a folder of their own: once a build was asked for one package's tool, SwiftPM 6.3 builds the tools of all packages each time, protoc's C++ too.
 generators: setup
 	Scripts/setup.sh generators
-	swift build $(SWIFT_FLAGS) --product protoc-gen-swift
-	swift build $(SWIFT_FLAGS) --product protoc-gen-grpc-swift-2
+	swift build --scratch-path .build/generators --product protoc-gen-swift
+	swift build --scratch-path .build/generators --product protoc-gen-grpc-swift-2
 
 generate: generators
-	TANDEM_PROTOC_PLUGINS=$(CURDIR)/$(BIN) Protocol/generate.sh
+	TANDEM_PROTOC_PLUGINS=$(CURDIR)/$(GENERATORS) Protocol/generate.sh
 
 setup:
 	Scripts/setup.sh
