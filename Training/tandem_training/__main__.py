@@ -67,7 +67,7 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True)
     command.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], default="float16")
     command.add_argument("--average-with", type=Path, metavar="CHECKPOINT", help="checkpoint.pt of the run that this one went on from: exports the mean of both")
-    command.add_argument("--share", type=float, default=0.5, help="of this run in that mean (default 0.5)")
+    command.add_argument("--share", type=float, help="of this run in that mean (default 0.5)")
 
     command = commands.add_parser("experiment", help="train, evaluate, table and draw the runs of an experiment; done ones are kept")
     command.add_argument("--experiment", type=Path, action="append", required=True, help="a file of recipes/experiments, repeatable")

@@ -99,8 +99,8 @@ def load_model(folder: Path) -> tuple[Recogniser, Vocabulary]:
     return model.eval(), vocabulary
 
 
-def averaged_weights(saved: dict, earlier: Path | None = None, share: float = 1.0) -> dict:
-    """A checkpoint's averaged weights, or `share` of them and the rest of another checkpoint's.
+def averaged_weights(saved: dict, earlier: Path | None = None, share: float | None = None) -> dict:
+    """A checkpoint's averaged weights, or `share` of them (None: half) and the rest of another checkpoint's.
 
     The other is the one that the run went on from: between two ends of one road the weights may be averaged, and the mean does what both do
     (WiSE-FT, arXiv 2109.01903; model soups, arXiv 2203.05482). Of two runs that began apart it does nothing.
@@ -109,7 +109,10 @@ def averaged_weights(saved: dict, earlier: Path | None = None, share: float = 1.
     """
     weights = {**saved["model"], **saved["average"]}
     if earlier is None:
+        if share is not None:
+            raise ValueError(f"--share {share} is of a mean; name the other checkpoint with --average-with")
         return weights
+    share = 0.5 if share is None else share
     if not 0 < share < 1:
         raise ValueError(f"--share {share}: how much of this run the mean has, between 0 and 1")
     other = torch.load(earlier, map_location="cpu", weights_only=True)
@@ -119,7 +122,7 @@ def averaged_weights(saved: dict, earlier: Path | None = None, share: float = 1.
     return {key: torch.lerp(before[key], value, share) if value.is_floating_point() else value for key, value in weights.items()}
 
 
-def export_run(recipe: Recipe, run: Path, folder: Path, dtype: str, earlier: Path | None = None, share: float = 1.0) -> None:
+def export_run(recipe: Recipe, run: Path, folder: Path, dtype: str, earlier: Path | None = None, share: float | None = None) -> None:
     """Exports the averaged weights of a run's checkpoint, or their mean with an earlier run's (`averaged_weights`)."""
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():

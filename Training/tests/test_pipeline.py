@@ -132,6 +132,8 @@ def test_export_of_the_mean_of_two_runs(world, tmp_path):
         torch.testing.assert_close(model.state_dict()[name], 0.75 * before[name] + 0.25 * value, rtol=1e-5, atol=1e-6)
         differ += not torch.equal(value, before[name])
     assert differ > 10
+    with pytest.raises(ValueError, match="--average-with"):
+        export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", None, 0.5)
     for share in (0.0, 1.0, 1.5):
         with pytest.raises(ValueError, match="--share"):
             export_run(recipe, tmp_path / "run", tmp_path / "model", "float32", earlier, share)
