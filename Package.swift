@@ -84,6 +84,9 @@ let package = Package(
       name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
+      name: "Whisper", dependencies: ["Basics", "Conformer", "Tensors"], exclude: ["README.md"],
+      swiftSettings: swift6),
+    .target(
       name: "FeatureCodec", dependencies: ["Basics", crypto], exclude: ["README.md"],
       swiftSettings: swift6),
 
@@ -194,6 +197,8 @@ let package = Package(
       exclude: ["Golden"], swiftSettings: swift6),
     .testTarget(
       name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
+    .testTarget(
+      name: "WhisperTests", dependencies: ["Whisper", "Conformer"], swiftSettings: swift6),
     .testTarget(name: "InferenceTests", dependencies: ["Inference"], swiftSettings: swift6),
     .testTarget(
       name: "FeatureCodecTests", dependencies: ["FeatureCodec"], swiftSettings: swift6),

@@ -85,11 +85,21 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
   public struct File: Codable, Sendable, Equatable {
     public var file: String
     public var sha256: String
+
+    public init(file: String, sha256: String) {
+      self.file = file
+      self.sha256 = sha256
+    }
   }
 
   public struct Weights: Codable, Sendable, Equatable {
     public var device: File
     public var edge: File?
+
+    public init(device: File, edge: File?) {
+      self.device = device
+      self.edge = edge
+    }
   }
 
   public struct LanguageModels: Codable, Sendable, Equatable {
