@@ -9,12 +9,14 @@ let swift6: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grpc = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+// On Linux this product is GRPCNIOTransportCore and nothing else: HTTP/2 and gRPC over a channel of our own making. The
+// package's other products bring NIOSSL and X509, and with them BoringSSL twice: most of a clean build, for a TLS that
+// Tandem does not use. Scripts/check-build-graph.sh watches that none of it comes back.
 let grpcTransport = Target.Dependency.product(
-  name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+  name: "GRPCNIOTransportHTTP2TransportServices", package: "grpc-swift-nio-transport")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -37,17 +39,16 @@ let package = Package(
     .executable(name: "tandem-simulate", targets: ["tandem-simulate"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
-    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
-    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", exact: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", exact: "2.9.2"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", exact: "2.4.1"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
   ],
   targets: [
     // The machine: C libraries and our own C.
@@ -67,7 +68,8 @@ let package = Package(
       providers: [.apt(["libssl-dev"])]),
     .target(name: "Kernels", exclude: ["README.md"]),
 
-    .target(name: "Basics", exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "Basics", dependencies: ["COpenSSL"], exclude: ["README.md"], swiftSettings: swift6),
 
     // The engine.
     .target(
@@ -77,7 +79,7 @@ let package = Package(
       name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Conformer", dependencies: ["Basics", "Tensors", "Audio", crypto],
+      name: "Conformer", dependencies: ["Basics", "Tensors", "Audio"],
       exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
@@ -87,7 +89,7 @@ let package = Package(
       name: "Whisper", dependencies: ["Basics", "Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "FeatureCodec", dependencies: ["Basics", crypto], exclude: ["README.md"],
+      name: "FeatureCodec", dependencies: ["Basics"], exclude: ["README.md"],
       swiftSettings: swift6),
 
     .target(name: "Inference", exclude: ["README.md"], swiftSettings: swift6),
@@ -100,7 +102,7 @@ let package = Package(
     .target(
       name: "DecisionLog",
       dependencies: [
-        "Basics", "Offload", "Plotting", crypto, .product(name: "GRDB", package: "GRDB.swift"),
+        "Basics", "Offload", "Plotting", .product(name: "GRDB", package: "GRDB.swift"),
       ],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
@@ -127,7 +129,7 @@ let package = Package(
       name: "TandemDevice",
       dependencies: [
         "Audio", "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
-        "DecisionLog", "SecureTransport", "TandemProtocol", "Settings", crypto, grpc, logging,
+        "DecisionLog", "SecureTransport", "TandemProtocol", "Settings", grpc, logging,
       ],
       path: "Device/Library", swiftSettings: swift6),
     .target(
@@ -135,7 +137,7 @@ let package = Package(
       dependencies: [
         "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
         "SecureTransport",
-        "TandemProtocol", "Settings", crypto, grpc, logging,
+        "TandemProtocol", "Settings", grpc, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),
@@ -193,7 +195,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
     .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
     .testTarget(
-      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio", "Tensors", crypto],
+      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio", "Tensors"],
       exclude: ["Golden"], swiftSettings: swift6),
     .testTarget(
       name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
@@ -237,7 +239,7 @@ let package = Package(
       dependencies: [
         "Audio", "Conformer", "Decoding", "DecisionLog", "Evaluation", "FeatureCodec", "Inference",
         "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge", "TandemProtocol",
-        crypto, grpc, logging,
+        grpc, logging,
       ],
       swiftSettings: swift6),
   ]

@@ -1,5 +1,4 @@
 import Basics
-import Crypto
 import FeatureCodec
 import TandemProtocol
 
@@ -215,7 +214,7 @@ public struct UtteranceReception {
     } catch {
       throw .init(.malformed, error.description)
     }
-    receiving.checksum.update(data: features.payload)
+    receiving.checksum.update(with: features.payload)
     receiving.bytes += features.payload.count
     receiving.frames += Int(features.frameCount)
     return values
@@ -226,7 +225,7 @@ public struct UtteranceReception {
       throw .init(
         .sequenceGap, "End speaks of \(end.totalFrames) frames; \(receiving.frames) came")
     }
-    guard Array(end.checksum) == Array(receiving.checksum.finalize()) else {
+    guard Array(end.checksum) == receiving.checksum.finalize() else {
       throw .init(.checksum, "the payloads do not have the checksum that End carries")
     }
     guard receiving.frames > 0 else { throw .init(.malformed, "an utterance of 0 frames") }

@@ -1,5 +1,4 @@
 import Basics
-import Crypto
 import Foundation
 
 extension Model {
@@ -24,7 +23,7 @@ extension Model {
     } catch {
       throw .unreadable(path: path, reason: "\(error.localizedDescription)")
     }
-    let found = SHA256.hash(data: data).hexadecimal
+    let found = SHA256.hash(of: data).hexadecimal
     guard found == file.sha256.lowercased() else {
       throw .digestMismatch(path: path, expected: file.sha256, found: found)
     }

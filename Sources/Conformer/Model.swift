@@ -1,5 +1,4 @@
 import Basics
-import Crypto
 import Foundation
 import Tensors
 
@@ -57,7 +56,7 @@ public final class Model: Sendable {
     useOneThreadPerMatrixProduct()
     let path = directory + "/model.json"
     let bytes = try Self.read(path, limit: 1 << 20)
-    fingerprint = SHA256.hash(data: bytes).hexadecimal
+    fingerprint = SHA256.hash(of: bytes).hexadecimal
     do {
       configuration = try JSONDecoder().decode(ModelConfiguration.self, from: bytes)
     } catch {
@@ -138,7 +137,7 @@ public final class Model: Sendable {
   private static func verify(_ bytes: Data, _ file: ModelConfiguration.File, path: String)
     throws(ModelError)
   {
-    let found = SHA256.hash(data: bytes).hexadecimal
+    let found = SHA256.hash(of: bytes).hexadecimal
     guard found == file.sha256.lowercased() else {
       throw .digestMismatch(path: path, expected: file.sha256, found: found)
     }

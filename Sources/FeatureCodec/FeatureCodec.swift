@@ -1,5 +1,4 @@
 import Basics
-import Crypto
 
 /// One way of writing encoder features as bytes: a row of the codec table.
 ///
@@ -62,5 +61,5 @@ public struct FeatureCodec: Hashable, Sendable {
 
   /// SHA-256 of `description` in UTF-8, as 64 lower-case hexadecimal digits. Device and edge compare
   /// it before any feature is accepted.
-  public static let fingerprint: String = SHA256.hash(data: Array(description.utf8)).hexadecimal
+  public static let fingerprint: String = SHA256.hash(of: description.utf8).hexadecimal
 }

@@ -1,4 +1,4 @@
-import GRPCNIOTransportHTTP2
+import GRPCNIOTransportCore
 
 /// The bounds of a ``SecureClientTransport``.
 public struct SecureClientConfiguration: Sendable {

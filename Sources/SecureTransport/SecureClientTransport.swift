@@ -1,5 +1,5 @@
 public import GRPCCore
-public import GRPCNIOTransportHTTP2
+public import GRPCNIOTransportCore
 import Glibc
 import NIOCore
 public import NIOPosix

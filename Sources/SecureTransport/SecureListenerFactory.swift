@@ -1,4 +1,4 @@
-import GRPCNIOTransportHTTP2
+import GRPCNIOTransportCore
 import Logging
 import NIOCore
 import NIOPosix

@@ -1,4 +1,4 @@
-import Crypto
+import Basics
 import FeatureCodec
 import Foundation
 import TandemProtocol

@@ -1,5 +1,5 @@
 import GRPCCore
-import GRPCNIOTransportHTTP2
+import GRPCNIOTransportCore
 import NIOPosix
 import TandemProtocol
 

@@ -1,5 +1,4 @@
 import Basics
-import Crypto
 import FeatureCodec
 import Foundation
 import TandemProtocol
@@ -56,7 +55,7 @@ struct PacketStream: Sendable {
   }
 
   private mutating func take(_ packet: FeaturePacket) -> Tandem_V1_Packet {
-    checksum.update(data: packet.payload)
+    checksum.update(with: packet.payload)
     frames += packet.frameCount
     return .with {
       $0.features = .with {

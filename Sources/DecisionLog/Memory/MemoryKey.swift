@@ -1,5 +1,4 @@
 import Basics
-import Crypto
 import Foundation
 import Offload
 
@@ -37,6 +36,6 @@ struct MemoryKey: Hashable, Codable, Sendable {
   }
 
   static func digest(_ data: Data) -> String {
-    SHA256.hash(data: data).hexadecimal
+    SHA256.hash(of: data).hexadecimal
   }
 }
