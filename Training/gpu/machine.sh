@@ -4,7 +4,9 @@
 #   machine.sh part            keeps the part that was carried along in .carry
 #   machine.sh prepare         unpacks all parts and decodes the recordings into a cache
 #   machine.sh smoke           trains everything for seconds on a toy, to see that it runs there
-#   machine.sh train SECONDS   trains for as long, Whisper and Conformer side by side, and leaves what comes back in $OUT
+#   machine.sh conformer MINUTES           starts the Conformer's training, which goes on beside later calls
+#   machine.sh whisper SECONDS [OPTION]... pretrained/session.py for at most so long; what comes back lies in $OUT
+#   machine.sh fetch                       what did not come back yet
 set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=/tmp/tandem
@@ -40,17 +42,22 @@ smoke)
   tail -25 $OUT/whisper.log
   wait
   tail -25 $OUT/conformer.log
-  rm -f $OUT/*/*.safetensors ;;
-train)
+  rm -rf $OUT/whisper $OUT/conformer ;;
+conformer)  # goes on by itself beside the calls that follow
+  mkdir -p $DATA/out/conformer
+  (cd .. && CACHE=$DATA/cache OUT=$DATA/out/conformer MINUTES=$2 setsid nohup sh Training/gpu/conformer.sh > $DATA/out/conformer.log 2>&1 < /dev/null &)
+  sleep 1; echo "the Conformer trains for $2 minutes" ;;
+whisper)
   seconds=$2
-  mkdir -p $DATA/out/whisper $DATA/out/conformer
-  (cd .. && CACHE=$DATA/cache OUT=$DATA/out/conformer MINUTES="${CONFORMER_MINUTES:-6}" timeout $((seconds - 10)) sh Training/gpu/conformer.sh > $DATA/out/conformer.log 2>&1; echo "conformer: $?" >> $DATA/out/conformer.log) &
-  timeout $((seconds - 10)) bash -c "$(declare -f whisper); whisper $DATA/cache $DATA/out/whisper --weights $DATA/data/base/model.bin \
-    --tokenizer $DATA/data/base/tokenizer.json --until $((seconds - 20)) --other-weights $DATA/data/tiny.en/model.bin \
-    --other-tokenizer $DATA/data/tiny.en/tokenizer.json ${WHISPER_OPTIONS:-}" 2>&1 | tee $DATA/out/whisper.log | grep -v '^[a-z].*: .*bad 0$' || true
-  wait
-  tail -12 $DATA/out/conformer.log
-  cp $DATA/out/whisper/* $DATA/out/*.log $OUT/ ;;
-fetch)  # the Conformer's results, in a call of their own: what comes back at once is bounded
-  cp -r $DATA/out/conformer/* $OUT/ ;;
+  shift 2
+  mkdir -p $DATA/out/whisper
+  timeout "$seconds" bash -c "$(declare -f whisper); whisper $DATA/cache $DATA/out/whisper --weights $DATA/data/base/model.bin \
+    --tokenizer $DATA/data/base/tokenizer.json --until $((seconds - 10)) --other-weights $DATA/data/tiny.en/model.bin \
+    --other-tokenizer $DATA/data/tiny.en/tokenizer.json $*" 2>&1 | tee -a $DATA/out/whisper.log || true
+  tail -4 $DATA/out/conformer.log || true
+  tar czf $OUT/logs.tgz -C $DATA/out whisper.log conformer.log whisper/figures.jsonl || true
+  cp $DATA/out/whisper/device-* $DATA/out/whisper/edge-* $DATA/out/whisper/coded-decoder-* $OUT/ || true ;;
+fetch)  # the rest, in a call of its own: what comes back at once is bounded
+  cp $DATA/out/whisper/decoder-* $OUT/
+  cp -r $DATA/out/conformer/. $OUT/ ;;
 esac

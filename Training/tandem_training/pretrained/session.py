@@ -153,15 +153,16 @@ def main() -> int:
     setting = Setting(options)
     print(f"{len(setting.clips.text)} clips on {setting.device} after {time.monotonic() - began:.0f} s", flush=True)
     public = read_weights(options.weights)
-    model, figures = run(setting, options.method, options.seconds, options.out, options.name)
-    save_main(model, public, options.out)
-    judge(setting, model, figures, options.out, options.judge_most)
-    if options.codec_seconds > 0:
-        edge, figures = train_codec(setting, model, options.codec_seconds, options.splits, options.stages, "codec")
-        save_edge(model, edge, public, options.out)
-        judge_codec(setting, model, edge, figures, options.out, options.splits, options.ladder, options.codec_most)
-        del edge
-    del model
+    if options.seconds > 0:
+        model, figures = run(setting, options.method, options.seconds, options.out, options.name)
+        save_main(model, public, options.out)
+        judge(setting, model, figures, options.out, options.judge_most)
+        if options.codec_seconds > 0:
+            edge, figures = train_codec(setting, model, options.codec_seconds, options.splits, options.stages, "codec")
+            save_edge(model, edge, public, options.out)
+            judge_codec(setting, model, edge, figures, options.out, options.splits, options.ladder, options.codec_most)
+            del edge
+        del model
     for method in options.compare:
         if time.monotonic() - began + options.compare_seconds + 8 > options.until:
             print(f"no time left for the comparison {method}", flush=True)
