@@ -1,4 +1,4 @@
-"""python -m tandem_training librispeech|prepare|synthesise|teach|train|evaluate|export|experiment|plot|tables|language-model|overlap|peer|summarise|golden"""
+"""python -m tandem_training librispeech|prepare|synthesise|teach|train|train-timed|evaluate|export|average|experiment|plot|tables|language-model|overlap|peer|summarise|golden"""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--initialise-whole", type=Path, metavar="CHECKPOINT", help="another run's checkpoint.pt to go on from, with other data or more blocks: takes all that fits, and the vocabulary beside it")
     command.add_argument("--minutes", type=float, help="stop (with a checkpoint) after so many minutes")
 
+    command = commands.add_parser("train-timed", help="train by the clock on one accelerator, then export and evaluate; for machines lent by the minute")
+    command.add_argument("--recipe", type=Path, required=True)
+    command.add_argument("--cache", type=Path, required=True)
+    command.add_argument("--run", type=Path, required=True, help="folder of the run: becomes a model folder, with log.jsonl and dev.jsonl")
+    command.add_argument("--out", type=Path, help="folder that also gets the weights, and all the rest as run.tar.gz, every two minutes and at the end")
+    command.add_argument("--start", type=Path, metavar="MODEL", help="a model folder to go on from; default: from scratch")
+    command.add_argument("--minutes", type=float, required=True, help="of the whole run, evaluation included")
+    command.add_argument("--reserve", type=float, default=60.0, help="seconds of them for export and evaluation (60)")
+
     command = commands.add_parser("evaluate", help="greedy word error rates of every exit and of the transducer")
     command.add_argument("--model", type=Path, required=True, help="folder of an exported model")
     command.add_argument("--cache", type=Path, required=True)
@@ -68,6 +77,12 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--dtype", choices=["float32", "float16", "bfloat16"], default="float16")
     command.add_argument("--average-with", type=Path, metavar="CHECKPOINT", help="checkpoint.pt of the run that this one went on from: exports the mean of both")
     command.add_argument("--share", type=float, help="of this run in that mean (default 0.5)")
+
+    command = commands.add_parser("average", help="write the mean of two model folders of the same shape, such as a run's end and what it started from")
+    command.add_argument("--model", type=Path, required=True)
+    command.add_argument("--with", dest="other", type=Path, required=True, metavar="MODEL")
+    command.add_argument("--share", type=float, default=0.5, help="of --model in the mean (0.5)")
+    command.add_argument("--out", type=Path, required=True)
 
     command = commands.add_parser("experiment", help="train, evaluate, table and draw the runs of an experiment; done ones are kept")
     command.add_argument("--experiment", type=Path, action="append", required=True, help="a file of recipes/experiments, repeatable")
@@ -187,6 +202,10 @@ def main() -> int:
             recipe = load_recipe(options.recipe)
             initialise = options.initialise_whole or options.initialise
             Run(recipe, options.cache, options.run, initialise, options.initialise_whole is not None).train(options.steps or recipe.training.steps, options.minutes)
+        elif options.command == "train-timed":
+            from .timed import TimedRun
+
+            TimedRun(load_recipe(options.recipe), options.cache, options.run, options.start, options.minutes, options.reserve, options.out).train()
         elif options.command == "evaluate":
             from .evaluate import evaluate
             from .export import load_model
@@ -207,6 +226,10 @@ def main() -> int:
             from .export import export_run
 
             export_run(load_recipe(options.recipe), options.run, options.out, options.dtype, options.average_with, options.share)
+        elif options.command == "average":
+            from .export import average_models
+
+            print(f"{options.out}: fingerprint {average_models(options.model, options.other, options.share, options.out)}")
         elif options.command == "experiment":
             from .experiment import Experiment, add_costs, add_noise, add_searches, run_experiment, write_results
 

@@ -188,6 +188,11 @@ class Cache:
         """Whether there is a copy that went through Opus."""
         return self._coded is not None
 
+    @property
+    def pcm(self) -> numpy.ndarray:
+        """All samples of the file behind this cache, 16-bit, mapped; a clip's begin at its `offset`."""
+        return self._pcm
+
     def raw(self, clip: Clip) -> numpy.ndarray:
         """A clip's 16-bit samples, shape [samples]."""
         return numpy.asarray(self._pcm[clip.offset : clip.offset + clip.samples])
@@ -252,6 +257,11 @@ class Augmentation:
     frequencyMaskBins: int = 15
     timeMasks: int = 0
     timeMaskFrames: int = 25
+    padProbability: float = 0.0
+    padSeconds: tuple[float, float] = (0.0, 5.0)
+    hissDecibels: tuple[float, float] = (-60.0, -40.0)
+    humProbability: float = 0.0
+    emptyShare: float = 0.0
 
     def at(self, epoch: int) -> "Augmentation":
         """What holds in an epoch: a young model learns faster from clean speech."""

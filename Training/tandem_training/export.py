@@ -122,6 +122,22 @@ def averaged_weights(saved: dict, earlier: Path | None = None, share: float | No
     return {key: torch.lerp(before[key], value, share) if value.is_floating_point() else value for key, value in weights.items()}
 
 
+def average_models(folder: Path, other: Path, share: float, out: Path, dtype: str = "float16") -> str:
+    """Writes the mean of two model folders, `share` of the first; returns the fingerprint. See `averaged_weights` for when that is of use.
+
+    Raises ValueError where the two are not the same model.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"--share {share}: how much of the first model the mean has, between 0 and 1")
+    (model, vocabulary), (before, tokens) = load_model(folder), load_model(other)
+    weights, old = model.state_dict(), before.state_dict()
+    if vocabulary.tokens != tokens.tokens or {key: value.shape for key, value in weights.items()} != {key: value.shape for key, value in old.items()}:
+        raise ValueError(f"{other} has another vocabulary or other weights than {folder}; only models of the same shape can be averaged")
+    model.load_state_dict({key: torch.lerp(old[key], value, share) for key, value in weights.items()})
+    name = json.loads((folder / "model.json").read_text(encoding="utf-8"))["name"]
+    return export_model(model, vocabulary, name, out, dtype)
+
+
 def export_run(recipe: Recipe, run: Path, folder: Path, dtype: str, earlier: Path | None = None, share: float | None = None) -> None:
     """Exports the averaged weights of a run's checkpoint, or their mean with an earlier run's (`averaged_weights`)."""
     checkpoint = run / "checkpoint.pt"

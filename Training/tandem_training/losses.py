@@ -32,37 +32,44 @@ def ctc_losses(logits: Tensor, lengths: Tensor, targets: Tensor, target_lengths:
 class _TransducerLoss(torch.autograd.Function):
     """Minus log P(labels) over all alignments of the transducer (Graves, arXiv 1211.3711), with exact gradients.
 
-    blank [B, T, U+1], labels [B, T, U] are log-probabilities. Rows of the lattice are computed whole:
-        alpha[t, u] = c[u] + logcumsumexp(alpha[t-1, :] + blank[t-1, :] - c)[u],   c[u] = sum of labels[t, :u]
+    blank [B, T, U+1], labels [B, T, U] are log-probabilities. Columns of the lattice are computed whole:
+        alpha[t, u] = c[t] + logcumsumexp(alpha[:, u-1] + labels[:, u-1] - c)[t],   c[t] = sum of blank[:t, u]
     which unrolls alpha[t, u] = logaddexp(alpha[t-1, u] + blank[t-1, u], alpha[t, u-1] + labels[t, u-1]).
-    It is a loop over T of vector operations, and runs wherever torch does.
+    It is a loop over U, several times shorter than T with sub-words, of vector operations, and runs wherever torch does:
+    on a GPU, where each operation costs its launch, this is what a step's time depends on.
     """
 
     @staticmethod
     def forward(context, blank: Tensor, labels: Tensor, lengths: Tensor, target_lengths: Tensor) -> Tensor:
         batch, frames, states = blank.shape
-        blank, labels = blank.double(), labels.double()
         state = torch.arange(states, device=blank.device)
-        # Labels beyond an utterance's end must not count: 0 keeps the cumulative sums harmless there.
-        labels = labels.masked_fill(state[None, None, :-1] >= target_lengths[:, None, None], 0.0)
-        before = functional.pad(labels.cumsum(-1), (1, 0))  # c[t, u] = labels[t, :u] summed
-        alphas = [before[:, 0]]
-        for t in range(1, frames):
-            arriving = alphas[-1] + blank[:, t - 1] - before[:, t]
-            alphas.append(before[:, t] + arriving.logcumsumexp(-1))
-        alpha = torch.stack(alphas, dim=1)
-        ends = state[None, :] == target_lengths[:, None]
-        beta_next = torch.full_like(before[:, 0], IMPOSSIBLE)
-        betas = []
-        after = functional.pad(labels.flip(-1).cumsum(-1).flip(-1), (0, 1))  # labels[t, u:] summed
-        for t in range(frames - 1, -1, -1):
-            last = (lengths == t + 1)[:, None]
-            leaving = torch.where(last, torch.where(ends, blank[:, t], IMPOSSIBLE), beta_next + blank[:, t])
-            beta_next = after[:, t] + (leaving - after[:, t]).flip(-1).logcumsumexp(-1).flip(-1)
-            betas.append(beta_next)
-        beta = torch.stack(betas[::-1], dim=1)
-        total = beta[:, 0, 0]
         inside = torch.arange(frames, device=blank.device)[None, :, None] < lengths[:, None, None]
+        # Blanks behind an utterance's end must not count: 0 keeps the cumulative sums harmless there.
+        blank, labels = blank.double().masked_fill(~inside, 0.0), labels.double()
+        stays = blank.permute(2, 0, 1).contiguous()  # [U+1, B, T]: scans run over the last dimension
+        moves = labels.permute(2, 0, 1).contiguous()
+        before = functional.pad(stays.cumsum(-1), (1, 0))[..., :-1]  # blank[:t, u] summed
+        alphas = [before[0]]
+        for u in range(1, states):
+            arriving = alphas[-1] + moves[u - 1] - before[u]
+            alphas.append(before[u] + arriving.logcumsumexp(-1))
+        alpha = torch.stack(alphas).permute(1, 2, 0)
+        after = stays.flip(-1).cumsum(-1)  # blank[t:, u] summed, last frame first
+        outside = ~inside[:, :, 0].flip(-1)
+        ends = state[None, :] == target_lengths[:, None]
+        beta_next = torch.full_like(before[0], IMPOSSIBLE)
+        betas = []
+        for u in range(states - 1, -1, -1):
+            if u == states - 1:
+                column = beta_next
+            else:
+                leaving = (moves[u].flip(-1) + beta_next).masked_fill(outside, IMPOSSIBLE)
+                column = after[u] + (leaving - after[u]).logcumsumexp(-1)
+            # The last label's column is left by blanks alone; columns behind it are never entered.
+            beta_next = torch.where(ends[:, u, None], after[u], column)
+            betas.append(beta_next)
+        beta = torch.stack(betas[::-1]).flip(-1).permute(1, 2, 0)
+        total = beta[:, 0, 0]
         # Where blank leads: the next frame's row, or the end of the lattice.
         following = torch.cat([beta[:, 1:], torch.full_like(beta[:, :1], IMPOSSIBLE)], dim=1)
         at_end = (torch.arange(frames, device=blank.device)[None, :] == lengths[:, None] - 1)[:, :, None] & ends[:, None, :]

@@ -85,7 +85,7 @@ class FeedForward(nn.Module):
         return self.contract(functional.silu(self.expand(self.normalization(x))))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _rotary_angles(frames: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     frequencies = 10000.0 ** (-torch.arange(width // 2, dtype=torch.float64) * 2.0 / width)
     angles = torch.arange(frames, dtype=torch.float64)[:, None] * frequencies
@@ -465,6 +465,51 @@ def parameter_counts(model: Recogniser) -> dict[str, int]:
     """Parameters of the device's half and of the edge's half."""
     edge = sum(value.numel() for name, value in model.named_parameters() if not on_device(name))
     return {"device": sum(value.numel() for value in model.parameters()) - edge, "edge": edge}
+
+
+def start_new_blocks(weights: dict[str, Tensor], taken: dict[str, Tensor], blocks: int) -> None:
+    """Gives blocks of the second encoder that `weights` lack their predecessor's last norm, in `taken`.
+
+    A block ends in a norm, which would undo the one before it; its branches are small at the start.
+    """
+    for number in range(1, blocks):
+        for kind in ("weight", "bias"):
+            name, before = (f"secondEncoder.blocks.{place}.normalization.{kind}" for place in (number, number - 1))
+            if name not in weights and before in taken:
+                taken[name] = taken[before]
+
+
+def inherit(model: Recogniser, weights: dict[str, Tensor], origin: object) -> None:
+    """Starts a model from another's `weights`, so that it says what the other says, also where it is larger.
+
+    Wider feed-forward layers (Net2Net, arXiv 1511.05641): the new units are drawn at random and nothing listens to them yet. More blocks in the
+    second encoder begin close to the identity. `origin` is what errors name.
+
+    Raises ValueError where the two differ in anything else.
+    """
+    wanted = model.state_dict()
+    taken: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        if name not in wanted:
+            raise ValueError(f"{origin}: {name} has no place in the recipe's model; model.* must be as in its model.json, or larger")
+        target = wanted[name].clone()
+        if value.shape == target.shape:
+            taken[name] = value
+        elif ".expand." in name and value.shape[0] < target.shape[0] and value.shape[1:] == target.shape[1:]:
+            target[: value.shape[0]] = value
+            taken[name] = target
+        elif name.endswith(".contract.weight") and value.shape[0] == target.shape[0] and value.shape[1] < target.shape[1]:
+            target.zero_()
+            target[:, : value.shape[1]] = value
+            taken[name] = target
+        else:
+            raise ValueError(f"{origin}: {name} is {list(value.shape)}, the recipe's model has {list(target.shape)}; only feedForward may grow")
+    if model.settings.secondEncoder is not None:
+        start_new_blocks(weights, taken, len(model.settings.secondEncoder["blocks"]))
+    missing = [name for name in wanted if name not in taken and not name.startswith("secondEncoder.blocks.")]
+    if missing:
+        raise ValueError(f"{origin}: lacks {missing[0]}, which the recipe's model has; only blocks of the second encoder may be added")
+    model.load_state_dict({**wanted, **taken})
 
 
 def on_device(tensor: str) -> bool:

@@ -30,7 +30,7 @@ from .features import frame_count, log_mel, running_mean
 from .lexicon import Lexicon
 from .losses import ctc_losses, needed_frames, transducer_losses
 from .masked_prediction import RandomQuantiser, masked_prediction_loss
-from .model import Recogniser, on_device, parameter_counts, subsampled
+from .model import Recogniser, on_device, parameter_counts, start_new_blocks, subsampled
 from .recipe import Recipe, Stage, TrainingSettings
 from .teacher import FRAME, SCALE, WIDTH, Targets
 from .vocabulary import Vocabulary
@@ -251,6 +251,7 @@ class Batches:
 
 def make_optimizers(
     model: Recogniser, settings: TrainingSettings, phone_head: nn.Module | None = None, teacher_heads: nn.Module | None = None,
+    muon: type[torch.optim.Optimizer] = torch.optim.Muon,
 ) -> list[torch.optim.Optimizer]:
     """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the blocks and AdamW for the rest.
 
@@ -277,7 +278,7 @@ def make_optimizers(
     ]
     if orthogonal:
         optimizers.append(
-            torch.optim.Muon(
+            muon(
                 [{"params": orthogonal, "factor": 1.0}], lr=settings.learningRate, weight_decay=settings.weightDecay,
                 momentum=0.95, nesterov=True, adjust_lr_fn="match_rms_adamw",
             )
@@ -328,8 +329,11 @@ def batch_loss(
     model: Recogniser, recipe: Recipe, normalised: Tensor, frames: Tensor, targets: Tensor, target_counts: Tensor,
     generator: random.Random, phone_head: nn.Module | None = None, phones: tuple[Tensor, Tensor] | None = None,
     teacher_heads: nn.ModuleDict | None = None, taught: tuple[Tensor, Tensor] | None = None,
-) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch per token, and its parts for the log.
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch per token, and its parts for the log, scalars on the model's device.
+
+    `frames` and the counts (of the phones as well) lie on the CPU, where they were made; all else on the model's device. Python waits for
+    the device nowhere but inside CTC, so that it can go on launching what comes next.
 
     Sum of the exits' CTC losses, plus the second encoder's CTC and the transducer, plus a CTC over phones where
     there is a head for them (`phones` are targets and counts), plus the squared distance to the teacher's outputs
@@ -340,54 +344,57 @@ def batch_loss(
     settings, device = recipe.training, normalised.device
     frozen = only_transducer_learns(model)
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"), torch.set_grad_enabled(not frozen):
-        output = model(normalised, frames)
+        output = model(normalised, frames.to(device, non_blocking=True))
+    lengths_here = subsampled(frames)
     exits = [] if settings.freezeFirstPass else output.exits
     heads = exits + ([output.second_logits] if output.second_logits is not None else [])
     weights = list(settings.exitWeights or [1.0] * len(exits))[: len(exits)]
     if output.second_logits is not None:
         weights.append(settings.secondWeight)
-    losses = ctc_losses(torch.stack(heads), output.lengths, targets, target_counts).sum(1)
-    tokens = target_counts.sum().clamp(min=1)
+    losses = ctc_losses(torch.stack(heads), lengths_here, targets, target_counts).sum(1)
+    tokens = max(1, int(target_counts.sum()))
     losses = losses / tokens
-    total = (losses * torch.tensor(weights, device=device)).sum()
-    parts = {f"exit{number}": value for number, value in enumerate(losses[: len(exits)].tolist(), start=1)}
+    total = (losses * torch.tensor(weights).to(device, non_blocking=True)).sum()
+    parts = {f"exit{number}": value for number, value in enumerate(losses[: len(exits)], start=1)}
     if output.second_logits is not None:
-        parts["second-ctc"] = losses[-1].item()
+        parts["second-ctc"] = losses[-1]
         order = list(range(len(frames)))
         generator.shuffle(order)
         chosen, longest, most = [], 0, 0
+        row_lengths, row_counts = lengths_here.tolist(), target_counts.tolist()
         for row in order:
-            length, labels = max(longest, int(output.lengths[row])), max(most, int(target_counts[row]) + 1)
+            length, labels = max(longest, row_lengths[row]), max(most, row_counts[row] + 1)
             if length * labels * (len(chosen) + 1) > settings.transducerCells:
                 continue
             chosen.append(row)
             longest, most = length, labels
         if chosen and settings.transducerWeight > 0:
-            rows = torch.tensor(chosen, device=device)
-            lengths, counts = output.lengths[rows], target_counts[rows]
+            rows = torch.tensor(chosen).to(device, non_blocking=True)
+            lengths, counts = output.lengths[rows], target_counts[chosen].to(device, non_blocking=True)
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
                 blank, labels = model.transducer.lattice(output.second[-1][rows, :longest], targets[rows, : most - 1])
-            loss = transducer_losses(blank, labels, lengths, counts).sum() / counts.sum()
+            loss = transducer_losses(blank, labels, lengths, counts).sum() / counts.sum().clamp(min=1)
             total = total + settings.transducerWeight * loss
-            parts["transducer"] = loss.item()
+            parts["transducer"] = loss
     if settings.attentionWeight > 0 and output.second is not None:
         # 0 begins the input and ends the wanted text; what lies behind the end is ignored.
         begun = nn.functional.pad(targets, (1, 0))
         place = torch.arange(begun.shape[1], device=device)[None, :]
-        begun = begun.masked_fill(place > target_counts[:, None], 0)
-        wanted = nn.functional.pad(targets, (0, 1)).masked_fill(place == target_counts[:, None], 0).masked_fill(place > target_counts[:, None], -100)
+        counts = target_counts.to(device)[:, None]
+        begun = begun.masked_fill(place > counts, 0)
+        wanted = nn.functional.pad(targets, (0, 1)).masked_fill(place == counts, 0).masked_fill(place > counts, -100)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             logits = model.attentionDecoder(begun, output.second[-1], output.lengths)
         loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
         total = total + settings.attentionWeight * loss
-        parts["attention"] = loss.item()
+        parts["attention"] = loss
     if phone_head is not None and phones is not None:
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             logits = phone_head(output.blocks[settings.phones["afterBlock"] - 1])
-        spelled = ctc_losses(logits[None], output.lengths, *phones)[0].masked_fill(phones[1] == 0, 0.0)
-        loss = spelled.sum() / phones[1].sum().clamp(min=1)
+        spelled = ctc_losses(logits[None], lengths_here, *phones)[0].masked_fill((phones[1] == 0).to(device), 0.0)
+        loss = spelled.sum() / max(1, int(phones[1].sum()))
         total = total + settings.phones["weight"] * loss
-        parts["phones"] = loss.item()
+        parts["phones"] = loss
     if teacher_heads is not None and taught is not None:
         wanted, known = taught
         outputs = {"first": output.blocks[settings.teacher["afterBlock"] - 1], "second": output.second[-1] if output.second else None}
@@ -402,9 +409,9 @@ def batch_loss(
             distance = (said.float() - wanted[:, :frames].float() / SCALE).square().mean(-1)
             loss = (distance * known[:, :frames]).sum() / known[:, :frames].sum().clamp(min=1)
             total = total + settings.teacher[name] * loss
-            parts[f"teacher-{name}"] = loss.item()
-    parts["total"] = total.item()
-    return total, parts
+            parts[f"teacher-{name}"] = loss
+    parts["total"] = total
+    return total, {name: value.detach() for name, value in parts.items()}
 
 
 class Run:
@@ -431,6 +438,8 @@ class Run:
         for stage in stages:
             if stage.augmentation.opusProbability > 0 and not all(self.sources[name].is_coded for name in stage.train):
                 raise FileNotFoundError(f"{cache_folder}: augmentation.opusProbability needs coded copies of {', '.join(stage.train)}; run `python -m tandem_training prepare` with --opus")
+            if stage.augmentation.padProbability > 0 or stage.augmentation.emptyShare > 0:
+                raise ValueError("augmentation.padProbability and emptyShare are for train-timed; `train` would leave them out")
         first = [self.sources[name] for name in stages[0].train]  # vocabulary and statistics do not change half-way
         self.dev = Cache(cache_folder, recipe.dev)
         self.noise = Cache(cache_folder, recipe.noise) if recipe.noise else None
@@ -519,12 +528,7 @@ class Run:
             name: value for name, value in weights.items() if name.startswith(kept) and name in wanted and wanted[name].shape == value.shape
         }
         if self.model.settings.secondEncoder is not None:
-            # A block ends in a norm, which would undo the one before it: a new block starts with its predecessor's.
-            for number in range(1, len(self.model.settings.secondEncoder["blocks"])):
-                for kind in ("weight", "bias"):
-                    name, before = (f"secondEncoder.blocks.{place}.normalization.{kind}" for place in (number, number - 1))
-                    if name not in weights and before in taken:
-                        taken[name] = taken[before]
+            start_new_blocks(weights, taken, len(self.model.settings.secondEncoder["blocks"]))
         if not any(name.startswith("encoder.blocks.") for name in taken):
             raise ValueError(f"{checkpoint}: holds no block of this recipe's shape")
         self.model.load_state_dict({**wanted, **taken})
@@ -594,12 +598,14 @@ class Run:
         alone = recipe.training.transducerAlone
         if alone and self.step >= alone["fromStep"] and not only_transducer_learns(self.model):
             self.freeze_encoders(from_average=self.step == alone["fromStep"])
-        features, frames, targets, target_counts, *others = (part.to(self.device) for part in batch)
-        taught, phones = (others[:2], others[2:]) if self.stage_is_taught(self.step) else (None, others)
+        features, frames, targets, target_counts, *others = batch
+        features, targets = features.to(self.device), targets.to(self.device)
+        taught, phones = (tuple(part.to(self.device) for part in others[:2]), others[2:]) if self.stage_is_taught(self.step) else (None, others)
+        phones = (phones[0].to(self.device), phones[1]) if phones else None
         generator = random.Random(f"{recipe.seed}/step/{self.step}" + (f"/{self.peers.rank}" if self.peers.rank else ""))
         normalised = self.model.normalise(features)
         masked = normalised.cpu()
-        data.spectral_masks(masked.numpy(), frames.cpu().numpy(), recipe.stage_at(self.step).augmentation.at(self.position.epoch), generator)
+        data.spectral_masks(masked.numpy(), frames.numpy(), recipe.stage_at(self.step).augmentation.at(self.position.epoch), generator)
         rate = learning_rate(self.step, recipe, steps)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -609,13 +615,14 @@ class Run:
             self.model.encoder.eval()  # without dropout: it gives what it will give
         if self.quantiser is not None:
             loss, parts = masked_prediction_loss(
-                self.model, self.quantiser, normalised, frames, generator, recipe.training.precision == "bfloat16"
+                self.model, self.quantiser, normalised, frames.to(self.device), generator, recipe.training.precision == "bfloat16"
             )
         else:
             loss, parts = batch_loss(
                 self.model, recipe, masked.to(self.device), frames, targets, target_counts, generator,
-                self.phone_head, tuple(phones) or None, self.teacher_heads, taught,
+                self.phone_head, phones, self.teacher_heads, taught,
             )
+            parts = dict(zip(parts, torch.stack(list(parts.values())).tolist()))
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:  # not so where only the transducer learns and no utterance fits its cells
