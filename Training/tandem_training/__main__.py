@@ -63,7 +63,7 @@ def arguments() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, help="folder that also gets the weights, and all the rest as run.tar.gz, every two minutes and at the end")
     command.add_argument("--start", type=Path, metavar="MODEL", help="a model folder to go on from; default: from scratch")
     command.add_argument("--minutes", type=float, required=True, help="of the whole run, evaluation included")
-    command.add_argument("--reserve", type=float, default=60.0, help="seconds of them for export and evaluation (60)")
+    command.add_argument("--reserve", type=float, help="seconds of them for export and evaluation (60, or 40 %% of a short run)")
 
     command = commands.add_parser("evaluate", help="greedy word error rates of every exit and of the transducer")
     command.add_argument("--model", type=Path, required=True, help="folder of an exported model")

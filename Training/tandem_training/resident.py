@@ -123,6 +123,12 @@ class BatchPlan:
         )
 
 
+    def first(self, count: int) -> "BatchPlan":
+        """The plan of the first `count` rows."""
+        kept = self.segments[:, 0] < count
+        return BatchPlan(self.segments[kept], self.speeds[kept], self.rows[:count], self.levels[:count], self.targets[:count], self.epoch)
+
+
 def amplitude(decibels: float) -> float:
     """Of a level in decibels below full scale."""
     return 10.0 ** (decibels / 20.0)

@@ -6,6 +6,7 @@ The learning rate follows the share of the time that is gone, so a run always en
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -29,7 +30,7 @@ from .model import Recogniser, inherit, parameter_counts
 from .muon import BatchedMuon
 from .recipe import Recipe
 from .report import provenance
-from .resident import Corpus, Mixer, Planner, PlannerProcess, load_noise
+from .resident import BatchPlan, Corpus, Mixer, Planner, PlannerProcess, load_noise
 from .rooms import room_responses
 from .train import batch_loss, build_vocabulary, learning_rate, make_optimizers, measure_statistics
 from .vocabulary import Vocabulary
@@ -134,14 +135,16 @@ class TimedRun:
     """
 
     def __init__(
-        self, recipe: Recipe, cache: Path, folder: Path, start: Path | None, minutes: float, reserve: float = 60.0,
+        self, recipe: Recipe, cache: Path, folder: Path, start: Path | None, minutes: float, reserve: float | None = None,
         out: Path | None = None, device: str | None = None,
     ):
-        """`start`: a model folder to go on from (None: from scratch); `minutes` are the whole run's, `reserve` the seconds of them for evaluation."""
+        """`start`: a model folder to go on from (None: from scratch); `minutes` are the whole run's, `reserve` the seconds of them for evaluation (None: 60, or 40 % of a
+        short run)."""
         self.began = time.monotonic()
         unsupported = [key for key in ("growth", "phones", "teacher", "transducerAlone", "freezeEncoder", "freezeFirstPass", "headsFirst") if getattr(recipe.training, key)]
         if unsupported or recipe.earlier or recipe.training.objective != "recognition" or recipe.augmentation.opusProbability > 0:
             raise ValueError(f"train-timed: the recipe asks for what only `train` does ({', '.join(unsupported) or 'earlier, objective or opusProbability'})")
+        reserve = min(60.0, 0.4 * 60.0 * minutes) if reserve is None else reserve
         if 60.0 * minutes - reserve < 10.0:
             raise ValueError(f"train-timed: {minutes} minutes with {reserve} s of them for the evaluation leave nothing to train in")
         self.recipe, self.folder, self.out, self.until = recipe, folder, out, 60.0 * minutes - reserve
@@ -203,7 +206,7 @@ class TimedRun:
         model.load_state_dict({**self.model.state_dict(), **dict(zip((name for name, _ in self.model.named_parameters()), self.average))})
         return model.to(self.device).eval()
 
-    def train_step(self, plan, progress: float) -> dict[str, Tensor]:
+    def train_step(self, plan: BatchPlan, progress: float) -> dict[str, Tensor]:
         """One step at `progress` (0 to 1) of the run; the parts of the loss, on the device."""
         recipe, settings = self.recipe, self.recipe.training
         with torch.no_grad():
@@ -231,6 +234,29 @@ class TimedRun:
         self.step += 1
         return {**parts, "gradient": norm}
 
+    def check(self, plan: BatchPlan, rows: int = 4) -> dict[str, tuple[float, float]]:
+        """Losses and the size of the gradient of a few utterances, as the CPU computes them in float32 and as the device does; logged.
+
+        They should agree within some percent; where they do not, do not trust what the device trains.
+        """
+        plan = plan.first(rows)
+        with torch.no_grad():
+            features, frames, targets, counts = self.mixer(plan)
+            normalised = self.model.normalise(features)
+        exact = dataclasses.replace(self.recipe, training=dataclasses.replace(self.recipe.training, precision="float32"))
+        found: dict[str, list[float]] = {}
+        for model, recipe in ((copy.deepcopy(self.model).cpu(), exact), (self.model, self.recipe)):
+            device = next(model.parameters()).device
+            model.eval()
+            loss, parts = batch_loss(model, recipe, normalised.to(device), frames, targets.to(device), counts, random.Random(0))
+            loss.backward()
+            gradients = [value.grad.norm() for value in model.parameters() if value.grad is not None]
+            for name, value in {**parts, "gradient": torch.stack(gradients).norm()}.items():
+                found.setdefault(name, []).append(round(float(value), 4))
+            model.zero_grad(set_to_none=True)
+        self.log({"check": found})
+        return {name: (one, other) for name, (one, other) in found.items()}
+
     def sample(self) -> None:
         """Logs how the averaged model does on an eighth of dev."""
         rates = evaluate(self.averaged(), self.vocabulary, self.dev, self.dev.clips[::8], 900.0, self.recipe.training.precision).rates()
@@ -242,6 +268,8 @@ class TimedRun:
         previous = {number: signal.signal(number, lambda *_: stop.append(True)) for number in (signal.SIGTERM, signal.SIGINT)}
         if self.started:
             self.sample()  # what it starts from
+        if self.device.type != "cpu":
+            self.check(self.plans.next())
         began = reported = exported = self.elapsed
         sums: dict[str, Tensor] = {}
         summed, audio, stalled, memory = 0, 0.0, 0.0, 0

@@ -201,6 +201,8 @@ def test_a_run_by_the_clock_from_a_model_folder(world, tmp_path):
     export_model(Recogniser(made.model_settings(len(vocabulary))), vocabulary, "start", tmp_path / "start", "float16")
     run = TimedRun(made, world / "cache", tmp_path / "run", tmp_path / "start", minutes=0.5, reserve=18.0, out=tmp_path / "out", device="cpu")
     before = [value.detach().clone() for value in run.model.parameters()]
+    for one, other in run.check(run.plans.next()).values():
+        assert one == pytest.approx(other, rel=0.01, abs=0.01) and one > 0
     run.train()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["device.safetensors", "edge.safetensors", "run.tar.gz"]
     assert run.step > 10 and run.skipped == 0
