@@ -22,7 +22,7 @@ whisper() {  # CACHE OUT and options
 }
 case $1 in
 part)
-  mkdir -p $DATA/parts && mv ../.carry/part.* $DATA/parts/ && ls $DATA/parts | tail -1 && date +%T ;;
+  mkdir -p $DATA/parts && mv ../.carry/p*/part.* $DATA/parts/ && ls $DATA/parts | tail -1 && date +%T ;;
 prepare)
   wheels
   nvidia-smi --query-gpu=name,memory.total --format=csv,noheader; nproc; date +%T
