@@ -7,10 +7,10 @@ import numpy
 import pytest
 import torch
 
-from tandem_training.pretrained import pack, store
+from tandem_training.pretrained import pack, publish, store, whisper
 from tandem_training.pretrained.adapt import Average, rate_at, take_step, word_loss
 from tandem_training.pretrained.codec import EdgeHalf, SplitCodec, entropies, quantized
-from tandem_training.pretrained.resident import SHORTEST, STEP, Clips, Drawing, Plans, Speech, mask
+from tandem_training.pretrained.resident import FFT_ROWS, SHORTEST, STEP, Clips, Drawing, Plans, Speech, filtered, mask
 from tandem_training.pretrained.validate import batches, clean, ctc_text
 from tandem_training.pretrained.weights import read_ctranslate2
 from tandem_training.pretrained.whisper import Dimensions, Linear, Whisper, log_mel, mel_filters, stacked
@@ -92,6 +92,27 @@ def test_augmented_waves_are_finite_and_bounded(cache):
         assert torch.isfinite(wave).all() and wave.abs().max() <= 1
         features = mask(log_mel(wave), torch.from_numpy(plan.masks))
         assert features.shape == (plan.hiss.size, 80, plan.window // 160) and torch.isfinite(features).all()
+
+
+def test_filtering_in_groups_is_convolution():
+    torch.manual_seed(0)
+    rows, taps = torch.randn(FFT_ROWS + 3, 900), torch.randn(FFT_ROWS + 3, 50)
+
+    def response(bins, first, last):
+        return torch.fft.rfft(taps[first:last], 2 * (bins - 1))
+
+    found = filtered(rows, response, 50)
+    for row in (0, FFT_ROWS + 2):
+        expected = numpy.convolve(rows[row].numpy(), taps[row].numpy())[:900]
+        assert numpy.allclose(found[row].numpy(), expected, atol=1e-3)
+
+
+def test_the_spectrum_by_convolution_is_the_transform():
+    wave = torch.randn(2, 16000)
+    padded = torch.nn.functional.pad(wave[:, None], (200, 200), mode="reflect")
+    power = torch.nn.functional.conv1d(padded, whisper._fourier(torch.device("cpu")), stride=160)[..., :-1].square().unflatten(1, (2, -1)).sum(1)
+    expected = torch.stft(wave, 400, 160, window=torch.hann_window(400), return_complex=True)[..., :-1].abs().square()
+    assert torch.allclose(power, expected, rtol=1e-3, atol=1e-2)
 
 
 def test_filters_have_slaneys_area():
@@ -272,3 +293,37 @@ def test_validation_batches_hold_every_clip_once(cache):
     assert sorted(clip for batch, _ in made for clip in batch) == list(range(5))
     for batch, window in made:
         assert window % STEP == 0 and window >= clips.samples[batch].max() + 8000
+
+
+def test_four_bits_come_back_within_their_step(tmp_path):
+    torch.manual_seed(0)
+    for shape in ((6, 9), (4, 3, 5), (2, 64)):
+        values = torch.randn(shape)
+        codes, scale = publish.packed(values)
+        assert codes.dtype == torch.uint8 and codes.shape == (shape[0], (values[0].numel() + 1) // 2)
+        back = publish.unpacked(codes, scale, shape)
+        assert (back - values).norm() < 0.25 * values.norm()
+    exact = torch.tensor([[-7.0, 3, 7, 0]]) * 0.5
+    assert torch.allclose(publish.unpacked(*publish.packed(exact), (1, 4)), exact)
+
+
+def test_a_published_folder_vouches_for_its_files(tmp_path):
+    from safetensors.torch import load_file
+
+    tensors = {
+        "encoder.a.weight.delta.int8": torch.tensor([[127, -127], [0, 64]], dtype=torch.int8), "encoder.a.weight.delta.scale": torch.tensor([0.1, 0.2]),
+        "exits.1.output.weight": torch.tensor([[1.0, -2.0]]).half(), "exits.1.output.bias": torch.tensor([0.5]).half(),
+        "decoder.b.lowRankUp": torch.ones(3, 2).half(),
+    }
+    (tmp_path / "model.bin").write_bytes(b"public")
+    Vocabulary.characters().save(tmp_path / "vocabulary.json")
+    publish.publish(tensors, tmp_path / "out", "n", "base", tmp_path / "model.bin", [1], 2, tmp_path / "vocabulary.json", None)
+    manifest = json.loads((tmp_path / "out/adaptation.json").read_text())
+    for entry in [*manifest["weights"], manifest["vocabulary"]]:
+        assert publish.digest(tmp_path / "out" / entry["file"]) == entry["sha256"]
+    kept = load_file(str(tmp_path / "out/adaptation.safetensors"))
+    assert set(kept) == {
+        "encoder.a.weight.delta.int4", "encoder.a.weight.delta.scale", "exits.1.output.weight.int8", "exits.1.output.weight.scale",
+        "exits.1.output.bias", "decoder.b.lowRankUp.int4", "decoder.b.lowRankUp.scale"}
+    delta = publish.unpacked(kept["encoder.a.weight.delta.int4"], kept["encoder.a.weight.delta.scale"], (2, 2))
+    assert torch.allclose(delta, torch.tensor([[12.7, -12.7], [0, 12.8]]), atol=0.1)

@@ -197,6 +197,28 @@ class Plans(torch.utils.data.IterableDataset):
             ctc, numpy.array([len(ids) for ids in spelled]), words)
 
 
+FFT_ROWS = 32
+
+
+def filtered(rows: Tensor, response, taps: int = 0) -> Tensor:
+    """[R, N] through filters given by their spectra: `response(bins, first row, last row)` → [rows, bins] or [1, bins].
+
+    Rows go in groups of FFT_ROWS at lengths that are powers of two or three quarters of one: cuFFT makes a plan for every new shape.
+    """
+    count = rows.shape[1]
+    size = 1 << (count + taps - 1).bit_length()
+    size = size * 3 // 4 if size * 3 // 4 >= count + taps else size
+    out = torch.empty_like(rows)
+    for first in range(0, rows.shape[0], FFT_ROWS):
+        last = min(first + FFT_ROWS, rows.shape[0])
+        part = torch.zeros(FFT_ROWS, size, device=rows.device)
+        part[: last - first, :count] = rows[first:last]
+        spectrum = torch.fft.rfft(part)
+        spectrum[: last - first] *= response(spectrum.shape[1], first, last)
+        out[first:last] = torch.fft.irfft(spectrum, size)[: last - first, :count]
+    return out
+
+
 class Speech:
     """Samples of a cache in a device's memory, with the noises and rooms that make them worse."""
 
@@ -244,9 +266,14 @@ class Speech:
         if plan.room.max() >= 0:
             chosen = numpy.flatnonzero(plan.room >= 0)
             responses = self.rooms[put(plan.room[chosen])]
-            size = window + responses.shape[1]
             where, dry = put(chosen), wave[put(chosen)]
-            wet = torch.fft.irfft(torch.fft.rfft(dry, size) * torch.fft.rfft(responses, size), size)[:, :window]
+
+            def heard(bins: int, first: int, last: int) -> Tensor:
+                whole = torch.zeros(FFT_ROWS, 2 * (bins - 1), device=device)
+                whole[: last - first, : responses.shape[1]] = responses[first:last]
+                return torch.fft.rfft(whole)[: last - first]
+
+            wet = filtered(dry, heard, responses.shape[1])
             level = (dry.square().mean(1, keepdim=True) / wet.square().mean(1, keepdim=True).clamp(min=1e-12)).sqrt()
             wave = wave.index_copy(0, where, wet * level)
         spoken = torch.zeros(rows, device=device).index_add_(0, put(plan.row), length.float()) if plan.clip.size else torch.zeros(rows, device=device)
@@ -264,11 +291,13 @@ class Speech:
         narrow = numpy.flatnonzero((plan.high < 8000) | (plan.low > 0))
         if narrow.size:
             where = put(narrow)
-            spectrum = torch.fft.rfft(wave[where])
-            hertz = torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1], device=device)
             high, low = put(plan.high[narrow], torch.float32)[:, None], put(plan.low[narrow], torch.float32)[:, None]
-            passed = torch.sigmoid((high - hertz) / 40) * torch.where(low > 0, torch.sigmoid((hertz - low) / 25), 1.0)
-            wave = wave.index_copy(0, where, torch.fft.irfft(spectrum * passed, window))
+
+            def passed(bins: int, first: int, last: int) -> Tensor:
+                hertz, lowest = torch.linspace(0, SAMPLE_RATE / 2, bins, device=device), low[first:last]
+                return torch.sigmoid((high[first:last] - hertz) / 40) * torch.where(lowest > 0, torch.sigmoid((hertz - lowest) / 25), 1.0)
+
+            wave = wave.index_copy(0, where, filtered(wave[where], passed))
         return wave.clamp(-1, 1)
 
 
