@@ -11,7 +11,7 @@ from tandem_training.pretrained import pack, publish, store, whisper
 from tandem_training.pretrained.adapt import Average, rate_at, take_step, word_loss
 from tandem_training.pretrained.codec import EdgeHalf, SplitCodec, entropies, quantized
 from tandem_training.pretrained.resident import FFT_ROWS, SHORTEST, STEP, Clips, Drawing, Plans, Speech, filtered, mask
-from tandem_training.pretrained.validate import batches, clean, ctc_text
+from tandem_training.pretrained.validate import batches, clean, ctc_text, decoder_tokens
 from tandem_training.pretrained.weights import read_ctranslate2
 from tandem_training.pretrained.whisper import Dimensions, Linear, Whisper, log_mel, mel_filters, stacked
 from tandem_training.vocabulary import Vocabulary
@@ -285,6 +285,23 @@ def test_texts():
     logits = torch.nn.functional.one_hot(torch.tensor([[1, 3, 3, 0, 3, 4]]), len(vocabulary)).float()
     assert ctc_text(logits, vocabulary) == [vocabulary.decode([1, 3, 3, 4])]
     assert clean(" Don't, stop!  7") == "DON'T STOP"
+
+
+def test_decoding_with_kept_keys_is_decoding_anew():
+    torch.manual_seed(1)
+    model = Whisper(SIZE, [3], 12).eval()
+    memory, _ = model.encode(torch.randn(3, 80, 64))
+    allowed = torch.zeros(SIZE.tokens)
+    allowed[50:] = -torch.inf
+    found = decoder_tokens(model.decoder, memory, [1, 2], 3, 9, allowed)
+    for row, ids in enumerate(found):
+        tokens = [1, 2]
+        for _ in range(9):
+            best = int((model.decoder.logits(model.decoder(torch.tensor([tokens]), memory[row : row + 1])[:, -1]) + allowed).argmax())
+            if best == 3:
+                break
+            tokens.append(best)
+        assert ids == tokens[2:]
 
 
 def test_validation_batches_hold_every_clip_once(cache):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..evaluate import Evaluation
 from ..vocabulary import Vocabulary
@@ -20,18 +21,46 @@ def ctc_text(logits: Tensor, vocabulary: Vocabulary) -> list[str]:
     return [vocabulary.decode(row[kept].tolist()) for row, kept in zip(best.cpu(), keep.cpu())]
 
 
+def _next(decoder, tokens: Tensor, place: int, kept: list[tuple[Tensor, Tensor] | None], crossed: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Logits [B, V] after one more token [B] at `place`; keys and values of the tokens before are in `kept`, of the memory in `crossed`."""
+    def attend(part, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        return part.output(functional.scaled_dot_product_attention(query, keys, values).transpose(1, 2).flatten(2))
+
+    x = (decoder.embedding(tokens) + decoder.positions[place])[:, None]
+    for number, layer in enumerate(decoder.layers):
+        own, other = layer.selfAttention, layer.crossAttention
+        y = own.norm(x)
+        keys, values = own.split(own.key(y)), own.split(own.value(y))
+        if kept[number] is not None:
+            keys, values = torch.cat([kept[number][0], keys], 2), torch.cat([kept[number][1], values], 2)
+        kept[number] = keys, values
+        x = x + attend(own, own.split(own.query(y)), keys, values)
+        x = layer.feedForward(x + attend(other, other.split(other.query(other.norm(x))), *crossed[number]))
+    return decoder.logits(decoder.norm(x)[:, 0])
+
+
 @torch.no_grad()
 def decoder_tokens(decoder, memory: Tensor, prompt: list[int], end: int, longest: int, allowed: Tensor) -> list[list[int]]:
-    """Greedy search of a batch, memory [B, T, d]. The whole prefix is computed again for each token: for validation only."""
-    tokens = torch.tensor([prompt] * memory.shape[0], device=memory.device)
+    """Greedy search of a batch, memory [B, T, d]; `allowed` [V] is added to the scores."""
+    parts = [layer.crossAttention for layer in decoder.layers]
+    crossed = [(part.split(part.key(memory)), part.split(part.value(memory))) for part in parts]
+    kept: list[tuple[Tensor, Tensor] | None] = [None] * len(parts)
     going = torch.ones(memory.shape[0], dtype=torch.bool, device=memory.device)
-    for _ in range(longest):
-        best = decoder.logits(decoder(tokens, memory)[:, -1]).float().add(allowed).argmax(-1)
+    written: list[Tensor] = []
+    token = torch.full((memory.shape[0],), prompt[0], device=memory.device)
+    for place in range(len(prompt) + longest - 1):
+        logits = _next(decoder, token, place, kept, crossed)
+        if place + 1 < len(prompt):
+            token = torch.full_like(token, prompt[place + 1])
+            continue
+        best = (logits.float() + allowed).argmax(-1)
         going = going & (best != end)
-        tokens = torch.cat([tokens, torch.where(going, best, end)[:, None]], 1)
-        if not bool(going.any()):
+        token = torch.where(going, best, end)
+        written.append(token)
+        # Looking costs a wait for the device: not at every token.
+        if place % 8 == 0 and not bool(going.any()):
             break
-    return [[token for token in row[len(prompt):] if token != end] for row in tokens.tolist()]
+    return [[token for token in row if token != end] for row in torch.stack(written, 1).tolist()]
 
 
 def clean(text: str) -> str:

@@ -107,7 +107,8 @@ class Attention(nn.Module):
         self.query, self.key = Linear(width, width), Linear(width, width, bias=False)
         self.value, self.output = Linear(width, width), Linear(width, width)
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
+        """[B, T, d] → [B, heads, T, d / heads]."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def forward(self, x: Tensor, memory: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -115,7 +116,7 @@ class Attention(nn.Module):
         y = self.norm(x)
         source = y if memory is None else memory
         attended = functional.scaled_dot_product_attention(
-            self._split(self.query(y)), self._split(self.key(source)), self._split(self.value(source)), is_causal=causal,
+            self.split(self.query(y)), self.split(self.key(source)), self.split(self.value(source)), is_causal=causal,
             dropout_p=self.dropout if self.training else 0.0)
         return x + self.output(attended.transpose(1, 2).flatten(2))
 
