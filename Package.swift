@@ -228,7 +228,8 @@ let package = Package(
       swiftSettings: swift6),
     .testTarget(name: "PlottingTests", dependencies: ["Plotting"], swiftSettings: swift6),
     .testTarget(
-      name: "SimulationTests", dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings"],
+      name: "SimulationTests",
+      dependencies: ["Simulation", "Offload", "FeatureCodec", "Settings", "TandemDevice"],
       swiftSettings: swift6),
     .testTarget(
       name: "EvaluationTests",

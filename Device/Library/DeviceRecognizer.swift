@@ -123,7 +123,7 @@ public final class DeviceRecognizer: Sendable {
   /// Begins an utterance whose samples come while the user speaks. Its deadline counts from its `finish`.
   public func begin() async -> StreamingUtterance {
     await link?.prepare()
-    return await StreamingUtterance(recognizer: self, isWhole: false)
+    return await StreamingUtterance(recognizer: self, probe: probes ? await link?.probe() : nil)
   }
 
   /// Recognises one utterance of 16 kHz samples in [-1, 1]. Cancelling the task cancels the stream.
@@ -136,9 +136,8 @@ public final class DeviceRecognizer: Sendable {
     guard !samples.isEmpty else { throw RecognitionError.noSamples }
     try check(samples, after: 0)
     await link?.prepare()
-    let utterance = await StreamingUtterance(recognizer: self, isWhole: true)
-    try await utterance.append(samples)
-    return try await utterance.finish()
+    // Of an utterance that is over there is no time to wait for a sign of life.
+    return try await StreamingUtterance(recognizer: self, probe: nil).recognize(samples)
   }
 
   /// - Parameter count: samples that came before these.
@@ -175,6 +174,14 @@ public final class DeviceRecognizer: Sendable {
           codec: $0.index, bytesPerFrame: Double($0.bytesPerFrame(dimension: model.dimension)))
       },
       packetDurations: [configuration.packetDuration])
+  }
+
+  /// What the rules of an utterance go by.
+  var sessionSettings: UtteranceSession.Settings {
+    UtteranceSession.Settings(
+      model: shape, options: offloadOptions, deadline: configuration.deadline,
+      hedge: configuration.hedge, speculation: configuration.speculation, costs: costs,
+      maximumSeconds: configuration.maximumUtteranceSeconds)
   }
 
   /// Whether the edge is asked for a sign of life when an utterance begins.

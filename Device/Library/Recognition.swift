@@ -1,22 +1,5 @@
 import Offload
 
-/// Where a transcript came from.
-public enum Origin: Sendable, Hashable, CustomStringConvertible {
-  /// The exit's number, from 1.
-  case exit(Int)
-  case edge
-  /// No answer: the edge failed, and the hedge was turned off.
-  case none
-
-  public var description: String {
-    switch self {
-    case .exit(let number): "exit \(number)"
-    case .edge: "edge"
-    case .none: "none"
-    }
-  }
-}
-
 /// What became of one utterance.
 public struct Recognition: Sendable {
   /// 16 random bytes.

@@ -270,10 +270,10 @@ struct CommandTests {
 
     // The first utterance makes the connection, and asks as soon as it stands.
     let first = await try device().begin()
-    #expect(await first.probe != nil)
+    #expect(await first.machinery.probe != nil)
     // Another one that begins meanwhile does not ask again.
     let second = await try device().begin()
-    #expect(await second.probe == nil)
+    #expect(await second.machinery.probe == nil)
     try await TestEdge.eventually("the edge has told its wait") { link.edgeEstimate.age != nil }
     #expect(link.linkEstimate.connectivity == .connected)
     try await first.append(samples)
@@ -300,14 +300,14 @@ struct CommandTests {
       try device { $0.deviceClass = .phone },
     ] {
       let utterance = await quiet.begin()
-      #expect(await utterance.probe == nil, "\(quiet.policy.name)")
+      #expect(await utterance.machinery.probe == nil, "\(quiet.policy.name)")
       await utterance.cancel()
     }
 
     kill(edge.process.processIdentifier, SIGSTOP)
     let before = try #require(link.edgeEstimate.age)
     let third = await try device().begin()
-    #expect(await third.probe != nil)
+    #expect(await third.machinery.probe != nil)
     try await TestEdge.eventually("silence is known of", within: .seconds(10)) {
       (link.linkEstimate.silence ?? 0) > 0.9 || link.linkEstimate.connectivity == .disconnected
     }

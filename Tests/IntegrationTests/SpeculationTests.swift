@@ -51,7 +51,7 @@ struct SpeculationTests {
   private func speak(_ utterance: StreamingUtterance, seed: UInt64 = 1) async throws {
     try await StreamingTests.speak(samples, to: utterance, seed: seed, upTo: 4_000)
     try await TestEdge.eventually("packets are acknowledged") {
-      await (utterance.attempt?.progress.acknowledgedFrames ?? 0) > 0
+      await (utterance.machinery.attempt?.progress.acknowledgedFrames ?? 0) > 0
     }
   }
 
@@ -171,12 +171,12 @@ struct SpeculationTests {
       try await StreamingTests.speak(
         Array(samples.prefix(half)), to: utterance, seed: 1, upTo: 4_000)
       try await TestEdge.eventually("packets are acknowledged") {
-        await (utterance.attempt?.progress.acknowledgedFrames ?? 0) > 0
+        await (utterance.machinery.attempt?.progress.acknowledgedFrames ?? 0) > 0
       }
       return (link, utterance)
     }
     try await TestEdge.eventually("the device knows") {
-      await utterance.attempt?.failure != nil
+      await utterance.machinery.attempt?.failure != nil
     }
     try await utterance.append(Array(samples.dropFirst(half)))
     let recognition = try await utterance.finish()
@@ -195,7 +195,9 @@ struct SpeculationTests {
       let device = try TestEdge.device(link, model: "subwords") { $0.speculation.mode = .likely }
       let utterance = await device.begin()
       try await StreamingTests.speak(samples, to: utterance, seed: 1, upTo: 4_000)
-      try await TestEdge.eventually("it is refused") { await utterance.attempt?.failure != nil }
+      try await TestEdge.eventually("it is refused") {
+        await utterance.machinery.attempt?.failure != nil
+      }
       let recognition = try await utterance.finish()
       #expect(recognition.speculation?.outcome == .lost)
       guard case .refused? = recognition.failure, case .exit = recognition.origin else {
@@ -243,7 +245,7 @@ struct SpeculationTests {
           try await speak(utterance)
         } else {
           try await StreamingTests.speak(samples, to: utterance, seed: 1, upTo: 4_000)
-          #expect(await utterance.attempt == nil)
+          #expect(await utterance.machinery.attempt == nil)
         }
         let recognition = try await utterance.finish()
         #expect(recognition.origin == origin, "\(megabytes): \(recognition.reason)")
@@ -287,9 +289,9 @@ struct SpeculationTests {
       let utterance = await device.begin()
       try await StreamingTests.speak(samples, to: utterance, seed: 1, upTo: 4_000)
       try await TestEdge.eventually("the grant is spent") {
-        await utterance.attempt?.failure != nil
+        await utterance.machinery.attempt?.failure != nil
       }
-      let failure = await utterance.attempt?.failure
+      let failure = await utterance.machinery.attempt?.failure
       #expect(failure == .budget(granted: 900))
       let recognition = try await utterance.finish()
       #expect(recognition.origin == .exit(2), "\(recognition.reason)")

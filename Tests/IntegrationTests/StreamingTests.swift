@@ -48,7 +48,7 @@ struct StreamingTests {
     let utterance = try await TestEdge.device(nil, policy: "always-local").begin()
     try await Self.speak(Sound.bursts(seconds: 3), to: utterance, seed: 1, upTo: 4_000)
     // The tiny model's three blocks are nothing to any machine that runs this.
-    #expect(await utterance.pass.depth == 3)
+    #expect(await utterance.machinery.pass.depth == 3)
     let recognition = try await utterance.finish()
     #expect(recognition.decisions.last?.context?.streamed?.blocksDone == 3)
     // Of 75 frames and the tail of silence only what two intervals and a chunk hold can be left.

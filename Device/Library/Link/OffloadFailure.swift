@@ -1,3 +1,5 @@
+import Offload
+
 /// Why the edge gave no answer, in a form that the log can count.
 public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible {
   case unreachable(String)
@@ -9,6 +11,18 @@ public enum OffloadFailure: Error, Sendable, Equatable, CustomStringConvertible 
   case cancelled
 
   var isLost: Bool { if case .lost = self { true } else { false } }
+
+  /// What the rules of an utterance make of it. A stream that was cancelled while its answer was wanted is one whose answer
+  /// did not come in time.
+  var kind: EdgeFailure {
+    switch self {
+    case .unreachable: .unreachable
+    case .refused: .refused
+    case .lost: .lost
+    case .deadline, .cancelled: .deadline
+    case .budget: .overBudget
+    }
+  }
 
   /// One word for tables and the log.
   public var code: String {

@@ -3,17 +3,18 @@ import Offload
 
 // What an utterance came to, in the words of the log and of learning policies.
 extension StreamingUtterance {
-  func recognition(
-    _ ending: Ending, decisions: [Decision], evidence: Evidence, local: LocalPass.ExitResult?,
-    outcome: OffloadAttempt.Outcome?, deviceSeconds: Double
-  ) async -> Recognition {
-    let latency = ending.elapsed
-    var answer: OffloadAnswer?
+  func recognition(_ answer: AnswerRace.Answer) async -> Recognition {
+    let session = await driver.session
+    let pass = machinery.pass
+    let ended = session.ended ?? machinery.clock.origin
+    let latency = machinery.now - ended
+    let deviceSeconds = (session.decidedAt ?? ended) - ended
+    var local: LocalPass.ExitResult?
+    if case .exit(let exit) = answer.origin { local = pass.all[exit - 1] }
+    let transcript = answer.origin == .edge ? await machinery.answer() : nil
     var failure: OffloadFailure?
-    switch outcome {
-    case .answer(let given): answer = given
-    case .failure(let why): failure = why
-    case nil: break
+    if let why = answer.failure {
+      failure = why == .deadline ? .deadline : machinery.lastFailure ?? .deadline
     }
     let traffic = await traffic()
     // The hedge's exits, and the one that it had begun: computed, whether or not anybody needed them.
@@ -22,43 +23,39 @@ extension StreamingUtterance {
       latency: latency, blocksDone: begun.blocks, exitsDone: begun.exits, bytesSent: traffic.sent,
       bytesReceived: traffic.received,
       transferSeconds: transferSeconds(
-        ending, latency: latency, deviceSeconds: deviceSeconds, outcome: outcome,
-        sent: traffic.sent),
-      serverSeconds: answer?.serverComputeSeconds ?? 0,
-      expectedErrors: expectedErrors(decisions.last, local: answer == nil ? local : nil))
+        ended: ended, latency: latency, deviceSeconds: deviceSeconds, answer: transcript,
+        isLost: failure != nil && traffic.sent > 0),
+      serverSeconds: transcript?.serverComputeSeconds ?? 0,
+      expectedErrors: expectedErrors(session.decisions.last, local: local))
     return Recognition(
-      id: id, text: answer?.text ?? local?.hypothesis.text ?? "",
-      origin: answer != nil ? .edge : local.map { .exit($0.evidence.exit) } ?? .none,
-      confidence: answer.map { exp($0.confidence) } ?? local?.evidence.sentencePosterior ?? 0,
-      utteranceSeconds: ending.seconds, latencySeconds: latency, deviceSeconds: deviceSeconds,
+      id: id, text: transcript?.text ?? local?.hypothesis.text ?? "", origin: answer.origin,
+      confidence: transcript.map { exp($0.confidence) } ?? local?.evidence.sentencePosterior ?? 0,
+      utteranceSeconds: seconds, latencySeconds: latency, deviceSeconds: deviceSeconds,
       bytesSent: traffic.sent, bytesReceived: traffic.received,
       transferSeconds: use.transferSeconds,
-      decisions: decisions, exits: pass.all.map(\.evidence), failure: failure,
-      speculation: speculation.result(bytesAhead: ending.bytesAhead),
-      signalToNoise: ending.signalToNoise, link: evidence.link, edge: evidence.edge,
-      serverQueueSeconds: answer?.serverQueueSeconds,
-      serverComputeSeconds: answer?.serverComputeSeconds,
+      decisions: session.decisions, exits: pass.all.map(\.evidence), failure: failure,
+      speculation: session.speculation.result(bytesAhead: machinery.bytesAhead),
+      signalToNoise: machinery.speech.signalToNoise, link: session.evidence?.link ?? .unknown,
+      edge: session.evidence?.edge ?? .unknown,
+      serverQueueSeconds: transcript?.serverQueueSeconds,
+      serverComputeSeconds: transcript?.serverComputeSeconds,
       actualCost: recognizer.costs.actualCost(
-        use, model: recognizer.shape, utteranceSeconds: ending.seconds))
+        use, model: recognizer.shape, utteranceSeconds: seconds))
   }
 
   /// Seconds that the radio was busy: with the question for a sign of life, from when sending ahead began, and from the
   /// decision to offload on, less the edge's own time.
   private func transferSeconds(
-    _ ending: Ending, latency: Double, deviceSeconds: Double, outcome: OffloadAttempt.Outcome?,
-    sent: Int
+    ended: Double, latency: Double, deviceSeconds: Double, answer: OffloadAnswer?, isLost: Bool
   ) -> Double {
     let ahead =
-      (aheadBegan.map { max(0, $0.duration(to: ending.began).seconds) } ?? 0)
-      + (probe?.seconds(until: ending.began) ?? 0)
-    switch outcome {
-    case nil: return ahead
-    case .answer(let answer):
+      (machinery.aheadBegan.map { max(0, ended - $0) } ?? 0)
+      + (machinery.probe?.seconds(until: machinery.clock.instant(ended)) ?? 0)
+    if let answer {
       let server = answer.serverQueueSeconds + answer.serverComputeSeconds
       return ahead + max(0, latency - deviceSeconds - server)
-    case .failure:
-      return sent > 0 ? ahead + max(0, latency - deviceSeconds) : ahead
     }
+    return isLost ? ahead + max(0, latency - deviceSeconds) : ahead
   }
 
   /// The errors to expect of the transcript that was given: the edge's as it was predicted, or the
@@ -72,7 +69,7 @@ extension StreamingUtterance {
   func outcome(of recognition: Recognition) -> Outcome {
     let isOffload = recognition.decisions.last?.action.isOffload ?? false
     return Outcome(
-      utterance: number, time: Date().timeIntervalSince1970,
+      utterance: number, time: machinery.now,
       decisions: recognition.decisions,
       offloadSeconds: isOffload ? recognition.latencySeconds - recognition.deviceSeconds : nil,
       answeredByEdge: recognition.origin == .edge,

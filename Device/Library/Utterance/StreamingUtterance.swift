@@ -1,5 +1,4 @@
 import Audio
-import FeatureCodec
 import Foundation
 import Offload
 
@@ -8,6 +7,9 @@ import Offload
 /// Samples are handed over in order, one call after the other, however they are cut. While the user speaks the device
 /// computes as deep as it can keep up with and as the policy is likely to want, and, if an offload is likely, sends
 /// features ahead (`Speculation`). The transcript is the same with and without.
+///
+/// The rules are `UtteranceSession`'s; `SessionDriver` carries them out with `DeviceMachinery`. This actor takes samples, and
+/// tells what came of the utterance.
 public actor StreamingUtterance {
   enum Phase {
     case listening
@@ -18,63 +20,49 @@ public actor StreamingUtterance {
   let recognizer: DeviceRecognizer
   /// 16 random bytes.
   public let id: [UInt8]
-  /// What a policy leaves to chance in this utterance.
-  let draw = UInt32.random(in: .min ... .max)
-  let pass: LocalPass
-  var speculation: Speculation
-  var attempt: OffloadAttempt?
-  /// The question whether the edge is there; nil: it was not asked.
-  let probe: EdgeProbe?
+  let machinery: DeviceMachinery
+  let driver: SessionDriver
+  /// Names the utterance to policies that learn.
+  let number: UInt64
   /// Bytes on the link before this utterance: sent, received.
   let trafficBefore: (sent: Int, received: Int)
-  /// When sending ahead began.
-  var aheadBegan: ContinuousClock.Instant?
-  /// Whether all samples were there at once: then nothing is done ahead of the end.
-  private let isWhole: Bool
-  private let created = ContinuousClock.now
   private var phase = Phase.listening
   private var isBusy = false
   private var samples: [Float] = []
   /// Samples at the latest question whether to go deeper, or to send ahead.
   private var consideredSamples = 0
-  private var fedFrames = 0
-  /// Whether the depth to begin with was chosen.
-  private var hasBegun = false
   /// What goes on behind `append`; nil: everything is computed.
   private var computing: Task<Void, Never>?
   /// Why it could not go on.
   private var failure: (any Error)?
 
-  init(recognizer: DeviceRecognizer, isWhole: Bool) async {
+  /// - Parameter probe: what was asked of the edge when the user began to speak.
+  init(recognizer: DeviceRecognizer, probe: EdgeProbe?) async {
     self.recognizer = recognizer
-    self.isWhole = isWhole
-    id = (0..<16).map { _ in UInt8.random(in: 0...255) }
-    pass = LocalPass(
-      model: recognizer.model, pool: recognizer.pool, fusion: recognizer.configuration.fusion,
-      beamWidth: recognizer.configuration.beamWidth,
-      confidence: recognizer.configuration.exitConfidence)
-    speculation = Speculation(
-      settings: recognizer.configuration.speculation, costs: recognizer.costs,
-      maximumSeconds: recognizer.configuration.maximumUtteranceSeconds)
+    let id = (0..<16).map { _ in UInt8.random(in: 0...255) }
+    self.id = id
+    number = id.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    machinery = DeviceMachinery(recognizer: recognizer, id: id, probe: probe)
+    driver = SessionDriver(
+      UtteranceSession(
+        settings: recognizer.sessionSettings, policy: recognizer.policy, utterance: number,
+        draw: UInt32.random(in: .min ... .max)), machinery: machinery)
     trafficBefore = await recognizer.link?.traffic ?? (0, 0)
-    // Of an utterance that is over there is no time to wait for an answer.
-    probe = isWhole || !recognizer.probes ? nil : await recognizer.link?.probe()
   }
 
   deinit {
     // Let go without `finish` or `cancel`: a budget's reservation then counts as spent, as its ledger has it.
-    attempt?.cancel()
-    probe?.withdraw()
+    machinery.cancelStream()
+    machinery.probe?.withdraw()
   }
-
-  /// The id as learning policies know it.
-  var number: UInt64 { id.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 
   /// Seconds of speech so far.
   public var seconds: Double { Double(samples.count) / Double(AudioReader.sampleRate) }
 
   /// What features sent ahead have come to so far.
-  public var speculationPhase: Speculation.Phase { speculation.phase }
+  public var speculationPhase: Speculation.Phase {
+    get async { await driver.session.speculation.phase }
+  }
 
   /// Takes the next 16 kHz samples in [-1, 1].
   ///
@@ -88,16 +76,12 @@ public actor StreamingUtterance {
     defer { isBusy = false }
     try recognizer.check(new, after: samples.count)
     guard !new.isEmpty else { return }
+    let isFirst = samples.isEmpty
     samples += new
-    if !isWhole, !hasBegun {
-      hasBegun = true
-      let advice = speculation.consider(
-        listeningEvidence([], seconds: Speculation.supposedSeconds, heard: 0),
-        policy: recognizer.policy, utterance: number)
-      try await pass.keepUp(to: advice.blocks)
+    if isFirst {
+      try await driver.begin()
     }
-    try await pass.append(new)
-    guard !isWhole else { return }
+    try await machinery.pass.append(new)
     if samples.count - consideredSamples >= 2 * interval { await computing?.value }
     if let failure { throw failure }
     // Cancelled meanwhile.
@@ -115,33 +99,16 @@ public actor StreamingUtterance {
       phase = .over
       throw RecognitionError.noSamples
     }
-    phase = .deciding
-    defer { phase = .over }
-    let began = isWhole ? created : ContinuousClock.now
-    probe?.withdraw()
-    pass.stopAhead()
-    await computing?.value
-    if let failure {
-      await giveUp()
-      throw failure
-    }
-    var ending = Ending(
-      seconds: seconds, signalToNoise: SignalToNoise.estimate(samples), began: began,
-      deadline: began.advanced(by: .seconds(recognizer.configuration.deadline)),
-      isWhole: isWhole, bytesAhead: attempt?.progress.bytesSent ?? 0)
-    do {
-      // What is being sent is computed first.
-      ending.framesLeft = try await pass.finish(to: speculation.plan?.splitLayer ?? 0)
-      try await feed()
-      let recognition = try await decide(ending)
-      let outcome = outcome(of: recognition)
-      recognizer.observe(isOffloaded: outcome.offloadSeconds != nil)
-      learner?.observe(outcome)
-      return recognition
-    } catch {
-      await giveUp()
-      throw error
-    }
+    return try await end(at: machinery.now)
+  }
+
+  /// The utterance as a whole: it is over before anything was computed, and the deadline counts from when it was made.
+  func recognize(_ whole: [Float]) async throws -> Recognition {
+    try enter()
+    defer { isBusy = false }
+    samples = whole
+    try await machinery.pass.append(whole)
+    return try await end(at: machinery.clock.origin)
   }
 
   /// Gives the utterance up while the user speaks: what was sent ahead is withdrawn. After `finish` was called, cancel
@@ -150,6 +117,27 @@ public actor StreamingUtterance {
     guard phase == .listening else { return }
     phase = .over
     await giveUp()
+  }
+
+  private func end(at time: Double) async throws -> Recognition {
+    phase = .deciding
+    defer { phase = .over }
+    do {
+      machinery.probe?.withdraw()
+      machinery.pass.stopAhead()
+      await computing?.value
+      if let failure { throw failure }
+      machinery.describe(samples)
+      let answer = try await driver.answer(endedAt: time)
+      let recognition = await recognition(answer)
+      let outcome = outcome(of: recognition)
+      recognizer.observe(isOffloaded: outcome.offloadSeconds != nil)
+      learner?.observe(outcome)
+      return recognition
+    } catch {
+      await giveUp()
+      throw error
+    }
   }
 
   var learner: (any LearningPolicy)? { recognizer.policy as? any LearningPolicy }
@@ -163,19 +151,16 @@ public actor StreamingUtterance {
   /// A learner is told of every utterance, the cancelled ones too: it must give back what it reserved, less what was
   /// spent.
   private func giveUp() async {
-    _ = speculation.cancel()
-    attempt?.cancel()
-    probe?.withdraw()
-    pass.stopAhead()
+    await driver.cancel()
+    machinery.probe?.withdraw()
+    machinery.pass.stopAhead()
     var bytes = 0
-    if attempt != nil {
+    if machinery.attempt != nil {
       let traffic = await traffic()
       bytes = traffic.sent + traffic.received
     }
     learner?.observe(
-      Outcome(
-        utterance: number, time: Date().timeIntervalSince1970, decisions: [],
-        bytes: Double(bytes)))
+      Outcome(utterance: number, time: machinery.now, decisions: [], bytes: Double(bytes)))
   }
 
   /// Bytes on the link since this utterance began.
@@ -183,6 +168,8 @@ public actor StreamingUtterance {
     let now = await recognizer.link?.traffic ?? (sent: 0, received: 0)
     return (max(0, now.sent - trafficBefore.sent), max(0, now.received - trafficBefore.received))
   }
+
+  // MARK: While the user speaks
 
   /// Samples after which it is asked again what to do.
   private var interval: Int {
@@ -193,12 +180,11 @@ public actor StreamingUtterance {
   private func compute() async {
     do {
       while phase == .listening {
-        measure(try await pass.catchUp())
+        measure(try await machinery.pass.catchUp())
         guard phase == .listening else { break }
-        if speculation.plan != nil, attempt?.failure != nil { speculation.lost() }
         let isDue = samples.count - consideredSamples >= interval
         if isDue, try await !consider() { continue }
-        try await feed()
+        try await machinery.feed()
         if !isDue { break }
       }
     } catch {
@@ -210,62 +196,12 @@ public actor StreamingUtterance {
   /// - Returns: false if the next chunk came in between: it is computed first.
   private func consider() async throws -> Bool {
     let (count, seconds) = (samples.count, seconds)
-    guard let exits = try await pass.heard()?.map(\.evidence) else { return false }
+    guard let exits = try await machinery.pass.heard()?.map(\.evidence) else { return false }
     consideredSamples = count
     guard phase == .listening else { return true }
-    let advice = speculation.consider(
-      listeningEvidence(exits, seconds: seconds, heard: seconds), policy: recognizer.policy,
-      utterance: number)
-    if let start = advice.start { open(start) }
-    if advice.blocks > pass.depth { try await pass.keepUp(to: advice.blocks) }
+    machinery.hear(seconds)
+    try await driver.heard(seconds: seconds, exits: exits, blocks: machinery.pass.depth)
     return true
-  }
-
-  /// Of an utterance as if it were over after `seconds`.
-  private func listeningEvidence(
-    _ exits: [ExitEvidence], seconds: Double, heard: Double
-  ) -> Evidence {
-    Evidence(
-      model: recognizer.shape, exits: exits, utteranceSeconds: seconds,
-      deadlineRemaining: recognizer.configuration.deadline,
-      link: recognizer.link?.linkEstimate ?? .unknown,
-      edge: recognizer.link?.edgeEstimate ?? .unknown, options: recognizer.offloadOptions,
-      deviceSpeed: recognizer.speed, time: Date().timeIntervalSince1970, draw: draw,
-      streamed: StreamedWork(isSpeaking: true, secondsHeard: heard, blocksDone: pass.depth))
-  }
-
-  private func open(_ start: Speculation.Start) {
-    guard let link = recognizer.link, let codec = try? FeatureCodec.at(start.plan.codec) else {
-      speculation.lost()
-      return
-    }
-    let configuration = recognizer.configuration
-    aheadBegan = .now
-    attempt = OffloadAttempt(
-      header(
-        layer: start.plan.splitLayer, codec: codec, packetDuration: start.plan.packetDuration,
-        deadline: configuration.maximumUtteranceSeconds - seconds + configuration.deadline,
-        grantedBytes: start.grantedBytes), link: link)
-  }
-
-  func header(
-    layer: Int, codec: FeatureCodec, packetDuration: Double, deadline: Double,
-    grantedBytes: Double?
-  ) -> OffloadHeader {
-    OffloadHeader(
-      splitLayer: layer, codec: codec, dimension: recognizer.model.dimension,
-      framesPerPacket: Packetiser.framesPerPacket(
-        duration: packetDuration, framesPerSecond: recognizer.model.framesPerSecond),
-      modelFingerprint: recognizer.modelFingerprint, utteranceID: id,
-      deadline: max(0.001, deadline), grantedBytes: grantedBytes)
-  }
-
-  /// Hands the stream what has become ready.
-  private func feed() async throws {
-    guard let plan = speculation.plan, let attempt else { return }
-    let features = try await pass.features(at: plan.splitLayer, from: fedFrames)
-    fedFrames += features.count / recognizer.model.dimension
-    attempt.send(features)
   }
 
   private func measure(_ work: LocalPass.Work) {

@@ -22,10 +22,8 @@ extension FleetSimulation {
     let context = UtteranceContext(
       device: number, number: spoken + 1, utterance: index, wanted: wanted, began: began,
       deadline: began + configuration.deadline, moment: moment, rate: 0, wait: 0)
-    var listening = Listening(
-      context: context, chance: chance, began: time,
-      draw: UInt32(truncatingIfNeeded: chance.next()))
-    listening.chance = chance
+    let draw = UInt32(truncatingIfNeeded: chance.next())
+    var listening = Listening(context: context, chance: chance, began: time)
     if configuration.streams, let chunkFrames = profile.header.chunkFrames {
       listening.pass = StreamedPass(
         shape: shape, speed: devices[number].speed, frames: frames(utterance),
@@ -34,17 +32,16 @@ extension FleetSimulation {
     }
     if usesLink { prepareConnection(number, at: time, moment: moment, chance: &listening.chance) }
     probe(number, &listening, at: time)
-    if devices[number].policy != nil, listening.pass != nil {
-      listening.speculation = Speculation(
-        settings: configuration.speculation, costs: devices[number].costs,
-        maximumSeconds: configuration.maximumUtteranceSeconds)
-      let evidence = listeningEvidence(
-        number, listening, seconds: Speculation.supposedSeconds, heard: 0, exits: [], blocks: 0,
-        at: time)
-      let blocks = devices[number].policy.flatMap {
-        listening.speculation?.consider(evidence, policy: $0, utterance: context.identity).blocks
+    if let policy = devices[number].policy {
+      var session = UtteranceSession(
+        settings: sessionSettings(number), policy: policy, utterance: context.identity, draw: draw)
+      sessionObserver?(context, session)
+      if listening.pass != nil {
+        let effects = tell(
+          &session, .speechBegan(surroundings(number, at: time)), at: time, context)
+        for case .keepUp(let block) in effects { listening.pass?.deepen(to: block, at: time) }
       }
-      listening.pass?.deepen(to: blocks ?? 0, at: time)
+      listening.session = session
     }
     devices[number].listening = listening
     attend(number, stopsAtStart: usesSharedEdge)
@@ -136,18 +133,22 @@ extension FleetSimulation {
       var start: (plan: SpeculationPlan, limit: Double?)?
       switch strategy {
       case .policy where looks, .priced where looks, .threshold where looks:
-        guard let policy = devices[number].policy, var speculation = listening.speculation
-        else { break }
         if usesLink { settle(number, at: now, chance: &listening.chance) }
-        let evidence = listeningEvidence(
-          number, listening, seconds: prefix.seconds, heard: prefix.seconds, exits: exits,
-          blocks: pass.blocks, at: now)
-        let advice = speculation.consider(
-          evidence, policy: policy, utterance: listening.context.identity)
+        guard var session = listening.session else { break }
+        let effects = tell(
+          &session,
+          .heard(
+            seconds: prefix.seconds, exits: exits, blocks: pass.blocks,
+            surroundings(number, at: now)), at: now, listening.context)
+        listening.session = session
         statistics.considerations += 1
-        listening.speculation = speculation
-        pass.deepen(to: advice.blocks, at: now)
-        start = advice.start.map { ($0.plan, $0.grantedBytes) }
+        for effect in effects {
+          switch effect {
+          case .keepUp(let block): pass.deepen(to: block, at: now)
+          case .open(let wanted): start = (wanted.plan, wanted.grantedBytes)
+          default: break
+          }
+        }
       case .edge(let layer, let codec, true) where listening.stream == nil:
         if layer <= pass.blocks {
           start = (
@@ -178,20 +179,19 @@ extension FleetSimulation {
     devices[number].listening = listening
   }
 
-  /// What a policy is asked about while the user speaks, as if the utterance were over after `seconds`.
-  private func listeningEvidence(
-    _ number: Int, _ listening: Listening, seconds: Double, heard: Double, exits: [ExitEvidence],
-    blocks: Int, at time: Double
-  ) -> Evidence {
-    let usesLink = usesLink
-    return Evidence(
-      model: shape, exits: exits, utteranceSeconds: seconds,
-      deadlineRemaining: configuration.deadline,
+  private func sessionSettings(_ number: Int) -> UtteranceSession.Settings {
+    UtteranceSession.Settings(
+      model: shape, options: usesLink ? options : .none, deadline: configuration.deadline,
+      hedge: configuration.hedge, speculation: configuration.speculation,
+      costs: devices[number].costs, maximumSeconds: configuration.maximumUtteranceSeconds)
+  }
+
+  /// What a device knows while the user speaks.
+  private func surroundings(_ number: Int, at time: Double) -> UtteranceSession.Surroundings {
+    UtteranceSession.Surroundings(
       link: usesLink ? devices[number].linkEstimator.estimate(at: time) : .unknown,
       edge: usesLink ? devices[number].edgeEstimator.estimate(at: time) : .unknown,
-      options: usesLink ? options : .none, deviceSpeed: devices[number].measuredSpeed, time: time,
-      draw: listening.draw,
-      streamed: StreamedWork(isSpeaking: true, secondsHeard: heard, blocksDone: blocks))
+      deviceSpeed: devices[number].measuredSpeed)
   }
 
   /// Begins to send ahead.

@@ -80,7 +80,7 @@ extension FleetSimulation {
           OracleAlternative(
             exitsSeen: exits, edge: nil,
             result: resolver.local(
-              context, local, exit: exits, from: local.start, exits: 0, blocks: 0,
+              context, LocalThread(local, from: local.start), exit: exits, at: local.start,
               costs: device.costs)))
       }
       for way in ways {

@@ -1,6 +1,6 @@
 import Offload
 
-// How a device goes through an utterance once it is spoken: the loop of DeviceRecognizer.decide.
+// How a device goes through an utterance once it is spoken: drives `UtteranceSession` in virtual time.
 extension FleetSimulation {
   /// Which utterance a device speaks as its `number`th, and the chance that goes with it.
   func draw(_ device: Int, _ number: Int) -> (utterance: Int, chance: SeededGenerator) {
@@ -34,11 +34,17 @@ extension FleetSimulation {
     if time > context.wanted { statistics.delayedBegins += 1 }
     let utterance = profile.utterances[context.utterance]
     let speed = devices[number].speed
+    // What is being sent is computed first.
+    var layer = listening.stream?.packets.plan.splitLayer ?? 0
+    if var session = listening.session {
+      for case .catchUp(let toLayer) in tell(&session, .speechEnded, at: time, context) {
+        layer = toLayer
+      }
+      listening.session = session
+    }
     let timeline: LocalTimeline
     if var pass = listening.pass {
-      // What is being sent is computed first.
-      let whole = min(listening.stream?.packets.plan.splitLayer ?? 0, pass.blocks)
-      let rest = pass.finish(to: whole)
+      let rest = pass.finish(to: min(layer, pass.blocks))
       timeline = LocalTimeline(
         shape: shape, frames: frames(utterance), speed: speed, ahead: pass.blocks, rest: rest)
     } else {
@@ -73,7 +79,7 @@ extension FleetSimulation {
     complete(
       context,
       resolver.local(
-        context, timeline, exit: exit, from: timeline.start, exits: 0, blocks: 0,
+        context, LocalThread(timeline, from: timeline.start), exit: exit, at: timeline.start,
         costs: devices[context.device].costs))
   }
 
@@ -98,143 +104,195 @@ extension FleetSimulation {
     }
   }
 
-  /// The loop of DeviceRecognizer.decide: asks the policy before the first exit and after each.
+  /// Drives the session from the end of speech to what it decides on; the race for the answer follows.
   private func decide(_ utterance: Listening, _ timeline: LocalTimeline) {
-    var listening = utterance
-    let context = listening.context
-    let number = context.device
-    let profiled = profile.utterances[context.utterance]
-    guard let policy = devices[number].policy else { return }
-    let costs = devices[number].costs
-    let usesLink = usesLink
-    var clock = timeline.start
-    var exits: [ExitEvidence] = []
-    exits.reserveCapacity(shape.exits.count)
-    let learner = policy as? any LearningPolicy
-    var chain: [Decision] = []
-    var refusals = 0
-    var sunk = listening.probe
-    while true {
-      if usesLink { settle(number, at: clock, chance: &listening.chance) }
-      if let stream = listening.stream, let failure = stream.failure, failure.time <= clock {
-        listening.speculation?.lost()
-        sunk = listening.probe + self.sunk(stream, at: clock)
-        listening.stream = nil
-      }
-      var evidence = Evidence(
-        model: shape, exits: exits, utteranceSeconds: profiled.seconds,
-        deadlineRemaining: max(0, context.deadline - clock),
-        signalToNoise: profiled.signalToNoise,
-        link: usesLink ? linkEstimate(listening, at: clock) : .unknown,
-        edge: usesLink ? devices[number].edgeEstimator.estimate(at: clock) : .unknown,
-        options: usesLink ? options : .none, deviceSpeed: devices[number].measuredSpeed,
-        time: clock, draw: listening.draw)
-      if listening.pass != nil {
-        evidence.streamed = StreamedWork(
-          isSpeaking: false, secondsHeard: profiled.seconds, blocksDone: timeline.ahead,
-          framesLeft: timeline.framesLeft,
-          sent: listening.stream.map { stream in
-            let progress = stream.packets.progress(
-              at: clock, link: devices[number].link, moment: context.moment)
-            return SentAhead(
-              splitLayer: stream.packets.plan.splitLayer, codec: stream.packets.plan.codec,
-              frames: progress.frames, bytes: progress.bytes)
-          },
-          reservedBytes: listening.stream?.limit)
-        evidence = listening.speculation?.evidence(evidence) ?? evidence
-      }
-      let decision = policy.decide(evidence)
-      statistics.decisions += 1
-      devices[number].decisions += 1
-      evidenceObserver?(evidence)
-      let blocks = exits.last?.afterBlock ?? 0
-      var byteLimit: Double?
-      if let learner {
-        if decision.action != .nextExit, listening.speculation?.hasReservation != true {
-          switch learner.begin(decision, utterance: context.identity, at: clock) {
-          case .granted(let bytes): byteLimit = bytes
-          case .refused:
-            // One utterance at a time: the second answer knows what the first did not.
-            refusals += 1
-            precondition(refusals < 8, "\(policy.name) asks for what it refuses")
-            continue
-          }
+    guard let session = utterance.session else { return }
+    var deciding = Deciding(
+      listening: utterance, session: session, thread: LocalThread(timeline, from: timeline.start),
+      clock: timeline.start)
+    _ = deadline(&deciding, before: timeline.start)
+    deciding.clock = timeline.start
+    let profiled = profile.utterances[utterance.context.utterance]
+    var effects = tell(
+      &deciding,
+      .caughtUp(
+        UtteranceSession.Speech(
+          seconds: profiled.seconds, signalToNoise: profiled.signalToNoise,
+          framesLeft: timeline.framesLeft, blocksDone: timeline.ahead)))[...]
+    while let effect = effects.popFirst() {
+      switch effect {
+      case .observe:
+        effects += observe(&deciding)
+      case .compute where deciding.session.isDeciding:
+        effects += compute(effect, &deciding)
+      case .computeFeatures(let layer):
+        var thread = deciding.thread
+        thread.compute(layer: layer)
+        if let late = deadline(&deciding, before: thread.time) {
+          effects += late
+        } else {
+          deciding.thread = thread
+          deciding.clock = thread.time
+          effects += tell(&deciding, .featuresReady)
         }
-        chain.append(decision)
-        devices[number].learning = (chain, clock)
-      }
-      switch listening.speculation?.settle(decision) ?? .nothing {
-      case .keep:
-        guard let stream = listening.stream else { break }
-        var plan = plan(
-          context, exitsDone: exits.count, blocksDone: blocks,
-          layer: stream.packets.plan.splitLayer, codec: stream.packets.plan.codec,
-          packetDuration: stream.packets.plan.packetDuration, ready: clock)
-        plan.sunk = sunk
-        keep(&listening, stream, plan, timeline)
+      case .send(let plan, let grantedBytes):
+        send(plan, grantedBytes: grantedBytes, &deciding)
+        return
+      case .keep(let plan):
+        guard let stream = deciding.listening.stream else {
+          preconditionFailure("a stream that is kept was begun")
+        }
+        keep(&deciding.listening, stream, self.plan(plan, deciding), timeline)
         return
       case .withdraw:
-        if let stream = listening.stream {
-          sunk = listening.probe + self.sunk(stream, at: clock)
-          withdraw(context, stream, at: clock)
+        if let stream = deciding.listening.stream {
+          deciding.sunk =
+            deciding.listening.probe + sunk(stream, at: deciding.clock)
+          withdraw(deciding.listening.context, stream, at: deciding.clock)
+          deciding.listening.stream = nil
         }
-      case .nothing: break
+      case .compute, .answer, .open, .keepUp, .catchUp, .giveUp:
+        // The race has begun: it is run below.
+        break
       }
-      var stopAt: Int?
-      switch decision.action {
-      case .nextExit where exits.count < shape.exits.count:
-        let point = shape.exits[exits.count]
-        let next =
-          clock + timeline.blockSeconds(from: blocks, to: point.afterBlock)
-          + timeline.exitSeconds(point)
-        if next > context.deadline, !exits.isEmpty {
-          // It would come too late: the deadline strikes while it is computed.
-          if let stream = listening.stream {
-            sunk = listening.probe + self.sunk(stream, at: context.deadline)
-            withdraw(context, stream, at: context.deadline)
-          }
-          stopAt = point.exit
-        } else {
-          clock = next
-          // The first exit is not measured: it holds the front end's work too.
-          if !exits.isEmpty || timeline.ahead > 0, profiled.seconds > 0.2 {
-            devices[number].measuredSpeed = timeline.speed
-          }
-          exits.append(profiled.exits[exits.count].evidence)
-          continue
-        }
-      case .nextExit:
-        // There is none: the last one's transcript is what there is.
-        stopAt = shape.exits.count
-      case .stop(let exit):
-        stopAt = min(max(exit, 1), shape.exits.count)
-      case .offload(let layer, let codec, let duration):
-        let ready = clock + timeline.blockSeconds(from: blocks, to: layer)
-        var plan = plan(
-          context, exitsDone: exits.count, blocksDone: max(blocks, layer), layer: layer,
-          codec: codec, packetDuration: duration, ready: ready)
-        plan.sunk = sunk
-        // What was granted holds for all that the utterance sends.
-        let limit = byteLimit ?? listening.speculation?.grantedBytes
-        if let limit, plan.bytes + sunk.bytes + configuration.costs.answerBytes > limit {
-          plan.sendStart = .infinity
-          complete(
-            context,
-            resolver.offloaded(
-              context, plan, .failure(time: ready, .overBudget), timeline: timeline,
-              link: devices[number].link, arrival: .infinity, costs: costs))
-          return
-        }
-        offload(&listening, plan, timeline)
-      }
-      guard let stopAt else { return }
+    }
+    answerAlone(deciding)
+  }
+
+  /// The device answers by itself: it stops at an exit, or the deadline has passed before anything was sent.
+  private func answerAlone(_ deciding: Deciding) {
+    let context = deciding.listening.context
+    guard let race = deciding.session.race else { return }
+    let costs = devices[context.device].costs
+    switch race.aim {
+    case .exit(let exit):
       complete(
         context,
         resolver.local(
-          context, timeline, exit: stopAt, from: clock, exits: exits.count, blocks: blocks,
-          sunk: sunk, costs: costs))
+          context, deciding.thread, exit: exit, at: deciding.clock, sunk: deciding.sunk,
+          costs: costs))
+    case .edge:
+      guard let action = deciding.session.decisions.last?.action,
+        let wanted = SpeculationPlan(action)
+      else { return }
+      var late = deciding
+      late.thread.compute(layer: wanted.splitLayer)
+      var plan = plan(wanted, late)
+      plan.sendStart = .infinity
+      complete(
+        context,
+        resolver.offloaded(
+          context, plan, .silence(serverSeconds: 0), timeline: deciding.thread.timeline,
+          link: devices[context.device].link, arrival: .infinity, costs: costs))
+    }
+  }
+
+  /// Tells the session what the device knows now.
+  private func observe(_ deciding: inout Deciding) -> [UtteranceSession.Effect] {
+    let context = deciding.listening.context
+    let number = context.device
+    let clock = deciding.clock
+    let usesLink = usesLink
+    if usesLink { settle(number, at: clock, chance: &deciding.listening.chance) }
+    if let stream = deciding.listening.stream, let failure = stream.failure,
+      failure.time <= clock
+    {
+      _ = tell(&deciding, .failed(failure.why))
+      deciding.sunk = deciding.listening.probe + sunk(stream, at: clock)
+      deciding.listening.stream = nil
+    }
+    var surroundings = UtteranceSession.Surroundings(
+      link: usesLink ? linkEstimate(deciding.listening, at: clock) : .unknown,
+      edge: usesLink ? devices[number].edgeEstimator.estimate(at: clock) : .unknown,
+      deviceSpeed: devices[number].measuredSpeed, bytesSpent: deciding.sunk.streamBytes)
+    if let stream = deciding.listening.stream {
+      let progress = stream.packets.progress(
+        at: clock, link: devices[number].link, moment: context.moment)
+      surroundings.framesAcknowledged = progress.frames
+      surroundings.bytesSent = progress.bytes
+      surroundings.bytesSpent += progress.bytes
+    }
+    let effects = tell(&deciding, .observed(surroundings))
+    statistics.decisions += 1
+    devices[number].decisions += 1
+    if let evidence = deciding.session.evidence { evidenceObserver?(evidence) }
+    if let decision = deciding.session.decisions.last { decisionObserver?(context, decision) }
+    if devices[number].policy is any LearningPolicy {
+      devices[number].learning = (deciding.session.decisions, clock)
+    }
+    return effects
+  }
+
+  /// Computes the next exit, unless the deadline strikes meanwhile and ends the utterance.
+  private func compute(
+    _ effect: UtteranceSession.Effect, _ deciding: inout Deciding
+  ) -> [UtteranceSession.Effect] {
+    guard case .compute(let exit) = effect else { return [] }
+    deciding.thread.compute(exit)
+    let point = shape.exits[exit - 1]
+    let timeline = deciding.thread.timeline
+    let ready =
+      deciding.thread.time
+      + timeline.blockSeconds(from: deciding.thread.blocks, to: point.afterBlock)
+      + timeline.exitSeconds(point)
+    if let late = deadline(&deciding, before: ready), !late.isEmpty { return late }
+    let profiled = profile.utterances[deciding.listening.context.utterance]
+    // The first exit is not measured: it holds the front end's work too.
+    if exit > 1 || timeline.ahead > 0, profiled.seconds > 0.2 {
+      devices[deciding.listening.context.device].measuredSpeed = timeline.speed
+    }
+    deciding.thread.finishExit(at: ready)
+    deciding.clock = deciding.thread.time
+    return tell(&deciding, .exitReady(profiled.exits[exit - 1].evidence))
+  }
+
+  private func tell(
+    _ deciding: inout Deciding, _ event: UtteranceSession.Event
+  ) -> [UtteranceSession.Effect] {
+    tell(&deciding.session, event, at: deciding.clock, deciding.listening.context)
+  }
+
+  /// Tells the session of the deadline if it strikes before `time`, once.
+  /// - Returns: what the session wants then; nil: it does not strike.
+  private func deadline(
+    _ deciding: inout Deciding, before time: Double
+  ) -> [UtteranceSession.Effect]? {
+    let context = deciding.listening.context
+    guard !deciding.isDeadlineTold, time > context.deadline else { return nil }
+    deciding.isDeadlineTold = true
+    let effects = tell(&deciding.session, .deadline, at: context.deadline, context)
+    if !effects.isEmpty { deciding.clock = context.deadline }
+    return effects
+  }
+
+  private func send(
+    _ wanted: SpeculationPlan, grantedBytes: Double?, _ deciding: inout Deciding
+  ) {
+    let context = deciding.listening.context
+    var plan = plan(wanted, deciding)
+    let timeline = deciding.thread.timeline
+    // The link ends a stream that would go over its budget.
+    if let grantedBytes, plan.bytes + configuration.costs.answerBytes > grantedBytes {
+      plan.sendStart = .infinity
+      complete(
+        context,
+        resolver.offloaded(
+          context, plan, .failure(time: plan.ready, .overBudget), timeline: timeline,
+          link: devices[context.device].link, arrival: .infinity,
+          costs: devices[context.device].costs))
       return
     }
+    offload(&deciding.listening, plan, timeline)
+  }
+
+  /// What is shipped of an utterance from now on.
+  private func plan(_ wanted: SpeculationPlan, _ deciding: Deciding) -> OffloadPlan {
+    var plan = plan(
+      deciding.listening.context, exitsDone: deciding.thread.exits,
+      blocksDone: deciding.thread.blocks, layer: wanted.splitLayer, codec: wanted.codec,
+      packetDuration: wanted.packetDuration, ready: deciding.thread.time)
+    plan.sunk = deciding.sunk
+    return plan
   }
 
   /// What a device knows of its link at the end of an utterance: with what the stream that is under way has shown of it.

@@ -23,12 +23,17 @@ public final class FleetSimulation {
   let root: SeededGenerator
   let shape: ModelShape
   let options: OffloadOptions
-  let resolver: OutcomeResolver
+  var resolver: OutcomeResolver
   let background: BackgroundLoad
   let exogenous: ExogenousEdge
   let oracle: Oracle?
   /// Told of every utterance that is over, what became of it, and the decisions that its device has made so far.
   var observer: ((UtteranceContext, UtteranceResult, Int) -> Void)?
+  /// Told of every session as it begins, and of every decision of its policy.
+  var sessionObserver: ((UtteranceContext, UtteranceSession) -> Void)?
+  var decisionObserver: ((UtteranceContext, Decision) -> Void)?
+  /// Told of every event of every utterance's session up to its decision; `resolver.observer` is told of those that follow.
+  var eventObserver: ((UtteranceContext, UtteranceSession.Event, Double) -> Void)?
   /// Told of all that a policy is asked about when a user has stopped speaking.
   var evidenceObserver: ((Evidence) -> Void)?
   var devices: [SimulatedDevice] = []
@@ -137,6 +142,15 @@ public final class FleetSimulation {
       return (ConfidencePolicy.name, costs, changed)
     case .exit, .edge, .baseline, .random, .clairvoyantOracle, .informedOracle: return nil
     }
+  }
+
+  /// Tells a session of an utterance what has happened.
+  func tell(
+    _ session: inout UtteranceSession, _ event: UtteranceSession.Event, at time: Double,
+    _ context: UtteranceContext
+  ) -> [UtteranceSession.Effect] {
+    eventObserver?(context, event, time)
+    return session.handle(event, at: time)
   }
 
   /// Runs to the end of virtual time.

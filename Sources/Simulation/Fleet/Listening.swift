@@ -7,12 +7,10 @@ struct Listening {
   var chance: SeededGenerator
   /// When the user began to speak.
   let began: Double
-  /// What a policy leaves to chance.
-  let draw: UInt32
   /// nil: the device computes nothing before the end.
   var pass: StreamedPass?
-  /// nil: nothing is ever sent before the end.
-  var speculation: Speculation?
+  /// The rules that ship; nil for a strategy without a policy.
+  var session: UtteranceSession?
   /// The next of the profile's prefixes to look at.
   var nextPrefix = 0
   var stream: Ahead?

@@ -56,28 +56,6 @@ struct LocalTimeline: Sendable {
     headFramesLeft[point.afterBlock - 1] * shape.exitOperations / speed
   }
 
-  /// What the hedge has done by `end`, if it began at `start` with `exits` exits and `blocks` blocks there.
-  ///
-  /// It is cancelled between exits: one that was begun is finished, and costs its work, but comes too late.
-  /// - Returns: exits whose transcripts are there at `end`; exits and blocks that were computed in all.
-  func hedge(from start: Double, exits: Int, blocks: Int, until end: Double)
-    -> (ready: Int, exitsDone: Int, blocksDone: Int)
-  {
-    var time = start
-    var ready = exits
-    var exitsDone = max(exits, exitsAhead)
-    var place = blocks
-    for point in shape.exits.dropFirst(exits) {
-      let needed = blockSeconds(from: place, to: point.afterBlock) + exitSeconds(point)
-      guard time < end || needed == 0 else { break }
-      time += needed
-      exitsDone = max(exitsDone, point.exit)
-      place = max(place, point.afterBlock)
-      if time <= end { ready = point.exit }
-    }
-    return (ready, exitsDone, max(place, ahead))
-  }
-
   /// When exit number `exit` is there, if the device goes on from `start` with `exits` exits and `blocks` blocks.
   func exitTime(_ exit: Int, from start: Double, exits: Int, blocks: Int) -> Double {
     guard exit > exits else { return start }

@@ -1,54 +1,35 @@
 import Offload
 
-/// Turns what the edge does into what the user gets: the deadline and the hedge of
-/// Device/Library/DeviceRecognizer.swift.
-///
-/// - The edge's answer counts if it is there by the deadline.
-/// - Otherwise the device answers with its own deepest transcript: when its last exit is there if the edge has
-///   failed, at the deadline at the latest.
-/// - A device that meant to stop at an exit which is not there by the deadline answers with the deepest that is.
-/// - If not even its first exit is there by then, it answers when it is: late is better than nothing.
-struct OutcomeResolver: Sendable {
+/// Turns what the edge does into what the user gets: lets the shipped rule of who answers (`AnswerRace`) run in virtual
+/// time, and counts what it took.
+struct OutcomeResolver {
   let profile: Profile
   let hedge: Bool
   let answerBytes: Double
+  /// Told of what happens while an utterance waits for its answer, with its time.
+  var observer: ((UtteranceContext, AnswerRace.Event, Double) -> Void)?
 
-  /// The device stops at `exit`, which is there at `time`. Past the deadline it answers with the deepest exit that
-  /// is there by then, if one is.
+  /// The device stops at `exit`.
   /// - Parameters:
-  ///   - exits: exits that were there at `from`; the device goes on from there to `exit`.
-  ///   - blocks: blocks that were there.
+  ///   - thread: what it has computed; it goes on from there to `exit`.
+  ///   - time: when it decided so.
   func local(
-    _ context: UtteranceContext, _ timeline: LocalTimeline, exit: Int, from: Double, exits: Int,
-    blocks: Int, sunk: SunkUse = .none, costs: CostPredictor
+    _ context: UtteranceContext, _ thread: LocalThread, exit: Int, at time: Double,
+    sunk: SunkUse = .none, costs: CostPredictor
   ) -> UtteranceResult {
     let utterance = profile.utterances[context.utterance]
-    var exit = exit
-    var time = timeline.exitTime(exit, from: from, exits: exits, blocks: blocks)
-    var done = (
-      exits: max(exit, exits, timeline.exitsAhead),
-      blocks: max(timeline.shape.exits[exit - 1].afterBlock, blocks, timeline.ahead)
-    )
-    let deadline = max(context.deadline, from)
-    if time > deadline {
-      let hedge = timeline.hedge(from: from, exits: exits, blocks: blocks, until: deadline)
-      if hedge.ready > 0 {
-        exit = min(exit, hedge.ready)
-        time = deadline
-        done = (hedge.exitsDone, hedge.blocksDone)
-      } else {
-        // Nothing is there at all: late is better than nothing.
-        exit = 1
-        time = timeline.exitTime(1, from: from, exits: 0, blocks: blocks)
-        done = (hedge.exitsDone, hedge.blocksDone)
-      }
-    }
-    let errors = utterance.exits[exit - 1].wordErrors
+    var thread = thread
+    var race = AnswerRace(
+      aim: .exit(exit), exitsReady: thread.exits, exitCount: thread.timeline.shape.exits.count)
+    let (answer, finish) = thread.run(
+      &race, from: time, edge: nil, deadline: max(context.deadline, time), told: told(context))
+    let done = thread.done(by: finish)
+    let errors = wordErrors(answer.origin, utterance, edge: 0)
     let use = MeasuredUse(
-      latency: time - context.wanted, blocksDone: done.blocks, exitsDone: done.exits,
+      latency: finish - context.wanted, blocksDone: done.blocks, exitsDone: done.exits,
       bytesSent: Int(sunk.bytes), transferSeconds: sunk.seconds, expectedErrors: Double(errors))
     return UtteranceResult(
-      finish: time, origin: .exit(exit), offloaded: false, failure: nil,
+      finish: finish, origin: answer.origin, offloaded: false, failure: nil,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
       use: use, wordErrors: errors, sunkBytes: sunk.streamBytes)
@@ -60,53 +41,27 @@ struct OutcomeResolver: Sendable {
     timeline: LocalTimeline, link: SimulatedLink, arrival: Double, costs: CostPredictor
   ) -> UtteranceResult {
     let utterance = profile.utterances[context.utterance]
-    let deadline = plan.deadline(context, timeline)
-    var finish = deadline
-    var failure: UtteranceResult.Failure? = .deadline
+    var edge: (time: Double, event: AnswerRace.Event)?
     var serverSeconds = 0.0
-    let hedges = hedge && plan.hedges
     switch outcome {
     case .answer(let time, let seconds):
       serverSeconds = seconds
-      if time <= deadline {
-        finish = time
-        failure = nil
-      }
-    case .failure(let time, let why) where time <= deadline:
-      failure = why
-      let last = timeline.exitTime(
-        timeline.shape.exits.count, from: plan.ready, exits: plan.exitsDone,
-        blocks: plan.blocksDone)
-      finish = hedges ? min(max(time, last), deadline) : min(max(time, plan.ready), deadline)
-    case .failure:
-      break
-    case .silence(let seconds):
-      serverSeconds = seconds
+      edge = (time, .answered)
+    case .failure(let time, let why): edge = (max(time, plan.ready), .failed(why))
+    case .silence(let seconds): serverSeconds = seconds
     }
-
-    var done = (ready: plan.exitsDone, exitsDone: plan.exitsDone, blocksDone: plan.blocksDone)
-    if plan.hedges {
-      done = timeline.hedge(
-        from: plan.ready, exits: plan.exitsDone, blocks: plan.blocksDone,
-        until: hedge ? finish : plan.ready)
-    }
-    var origin = UtteranceResult.Origin.edge
-    var errors = plan.wordErrors
-    if failure != nil {
-      if hedges {
-        if done.ready == 0 {
-          finish = timeline.exitTime(1, from: plan.ready, exits: 0, blocks: plan.blocksDone)
-          let first = timeline.shape.exits[0].afterBlock
-          done = (1, max(1, done.exitsDone), max(done.blocksDone, first))
-        }
-        origin = .exit(done.ready)
-        errors = utterance.exits[done.ready - 1].wordErrors
-      } else {
-        // No answer at all: every word is missing.
-        origin = .none
-        errors = utterance.referenceWords
-      }
-    }
+    var thread = LocalThread(
+      timeline, from: plan.ready, exits: plan.exitsDone, blocks: plan.blocksDone)
+    var race = AnswerRace(
+      aim: .edge(hedges: hedge && plan.hedges), exitsReady: plan.exitsDone,
+      exitCount: timeline.shape.exits.count)
+    let deadline = plan.deadline(context, timeline)
+    // Features that are not there by the deadline are not waited for.
+    let (answer, finish) = thread.run(
+      &race, from: min(plan.ready, deadline), edge: edge, deadline: deadline,
+      told: told(context))
+    let done = plan.hedges ? thread.done(by: finish) : (exits: 0, blocks: 0)
+    let errors = wordErrors(answer.origin, utterance, edge: plan.wordErrors)
 
     var sent = 0.0
     var busy = 0.0
@@ -118,15 +73,28 @@ struct OutcomeResolver: Sendable {
           ? plan.bytes : min(plan.bytes, link.bytesSent(from: plan.sendStart, to: finish)))
     }
     let use = MeasuredUse(
-      latency: finish - context.wanted, blocksDone: done.blocksDone, exitsDone: done.exitsDone,
+      latency: finish - context.wanted, blocksDone: done.blocks, exitsDone: done.exits,
       bytesSent: Int(sent + plan.sunk.bytes),
-      bytesReceived: failure == nil ? Int(answerBytes) : 0,
+      bytesReceived: answer.origin == .edge ? Int(answerBytes) : 0,
       transferSeconds: busy + plan.sunk.seconds, serverSeconds: serverSeconds,
       expectedErrors: Double(errors))
     return UtteranceResult(
-      finish: finish, origin: origin, offloaded: true, failure: failure,
+      finish: finish, origin: answer.origin, offloaded: true, failure: answer.failure,
       cost: costs.actualCost(
         use, model: profile.header.shape, utteranceSeconds: utterance.seconds),
       use: use, wordErrors: errors, isAhead: plan.ahead != nil, sunkBytes: plan.sunk.streamBytes)
+  }
+
+  private func told(_ context: UtteranceContext) -> ((AnswerRace.Event, Double) -> Void)? {
+    observer.map { observer in { observer(context, $0, $1) } }
+  }
+
+  /// True errors of the transcript that is given; without one every word is missing.
+  private func wordErrors(_ origin: Origin, _ utterance: ProfiledUtterance, edge: Int) -> Int {
+    switch origin {
+    case .exit(let exit): utterance.exits[exit - 1].wordErrors
+    case .edge: edge
+    case .none: utterance.referenceWords
+    }
   }
 }

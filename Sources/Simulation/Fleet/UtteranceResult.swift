@@ -2,20 +2,8 @@ import Offload
 
 /// What became of one utterance, with its true errors.
 struct UtteranceResult: Sendable {
-  enum Origin: Sendable, Hashable {
-    case edge
-    case exit(Int)
-    case none
-  }
-
-  enum Failure: String, Sendable, Hashable, CaseIterable {
-    case unreachable = "edge-unreachable"
-    case refused = "edge-refused-overload"
-    case lost = "edge-lost"
-    case deadline
-    /// It would have taken more bytes than the policy's budget had left.
-    case overBudget = "budget"
-  }
+  typealias Origin = Offload.Origin
+  typealias Failure = EdgeFailure
 
   /// When the answer was there, seconds of virtual time.
   var finish: Double
