@@ -89,6 +89,9 @@ let package = Package(
       name: "Whisper", dependencies: ["Basics", "Conformer", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
+      name: "ModelImport", dependencies: ["Basics", "Conformer", "Tensors", "Whisper"],
+      exclude: ["README.md"], swiftSettings: swift6),
+    .target(
       name: "FeatureCodec", dependencies: ["Basics"], exclude: ["README.md"],
       swiftSettings: swift6),
 
@@ -180,8 +183,8 @@ let package = Package(
     .executableTarget(
       name: "tandem-evaluate",
       dependencies: [
-        "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "Offload", "Plotting",
-        "TandemDevice", arguments,
+        "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "ModelImport", "Offload",
+        "Plotting", "TandemDevice", arguments,
       ],
       swiftSettings: swift6),
 
@@ -201,6 +204,10 @@ let package = Package(
       name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
     .testTarget(
       name: "WhisperTests", dependencies: ["Whisper", "Conformer"], swiftSettings: swift6),
+    .testTarget(
+      name: "ModelImportTests",
+      dependencies: ["Basics", "Conformer", "ModelImport", "Tensors", "Whisper"],
+      swiftSettings: swift6),
     .testTarget(name: "InferenceTests", dependencies: ["Inference"], swiftSettings: swift6),
     .testTarget(
       name: "FeatureCodecTests", dependencies: ["FeatureCodec"], swiftSettings: swift6),

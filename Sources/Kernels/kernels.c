@@ -221,6 +221,31 @@ void tandem_widen_bf16(const uint16_t *in, float *out, size_t count) {
   }
 }
 
+void tandem_narrow_f16(const float *in, uint16_t *out, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, in + i, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    uint32_t size = bits & 0x7fffffff, half;
+    if (size > 0x7f800000) {
+      half = 0x7e00;
+    } else if (size >= 0x477ff000) {  // 65520: half way beyond the largest half, 65504.
+      half = 0x7c00;
+    } else if (size >= 0x38800000) {  // 2^-14, the smallest normal half.
+      half = size - (112u << 23);
+      half = (half + 0xfff + (half >> 13 & 1)) >> 13;
+    } else if (size < 0x33000000) {  // Below 2^-25, half of the smallest subnormal.
+      half = 0;
+    } else {
+      uint32_t shift = 126 - (size >> 23), fraction = (size & 0x7fffff) | 0x800000;
+      half = fraction >> shift;
+      uint32_t rest = fraction & ((1u << shift) - 1), tie = 1u << (shift - 1);
+      half += rest > tie || (rest == tie && (half & 1));
+    }
+    out[i] = (uint16_t)(sign | half);
+  }
+}
+
 bool tandem_all_finite(const float *x, size_t count) {
   uint32_t bad = 0;
   for (size_t i = 0; i < count; i++) {

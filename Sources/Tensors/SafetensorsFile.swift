@@ -15,17 +15,27 @@ public final class SafetensorsFile: Sendable {
   /// A header longer than this is refused: ours are a few kilobytes.
   public static let maximumHeaderBytes = 16 << 20
 
-  struct Entry: Sendable {
-    var type: ElementType
-    var shape: [Int]
-    var range: Range<Int>
+  package struct Entry: Sendable {
+    package var type: ElementType
+    package var shape: [Int]
+    /// The tensor's bytes in the file.
+    package var range: Range<Int>
   }
 
-  enum ElementType: String {
+  package enum ElementType: String, Sendable {
     case float32 = "F32"
     case float16 = "F16"
     case bfloat16 = "BF16"
-    var bytes: Int { self == .float32 ? 4 : 2 }
+    // Only where scales stand beside them: adaptations of public weights.
+    case int8 = "I8"
+    case uint8 = "U8"
+    var bytes: Int {
+      switch self {
+      case .float32: 4
+      case .float16, .bfloat16: 2
+      case .int8, .uint8: 1
+      }
+    }
   }
 
   /// Maps `path` and checks the whole header: types, shapes, offsets, length.
@@ -71,7 +81,8 @@ public final class SafetensorsFile: Sendable {
     }
     guard let type = ElementType(rawValue: typeName) else {
       throw .badHeader(
-        path: path, reason: "tensor \(name) has type \(typeName); F32, F16 and BF16 are read")
+        path: path,
+        reason: "tensor \(name) has type \(typeName); F32, F16, BF16, I8 and U8 are read")
     }
     var count = 1
     for size in shape {
@@ -95,6 +106,9 @@ public final class SafetensorsFile: Sendable {
   }
 
   public var tensorNames: [String] { entries.keys.sorted() }
+
+  /// How and where the file stores a tensor.
+  package func entry(of name: String) -> Entry? { entries[name] }
 
   public func shape(of name: String) -> [Int]? { entries[name]?.shape }
 
@@ -127,17 +141,14 @@ public final class SafetensorsFile: Sendable {
         UnsafeMutableRawBufferPointer($0).copyMemory(from: raw)
       }
     case .float16, .bfloat16:
-      // A file of odd length may leave halves unaligned: copy them first.
-      let halves = [UInt16](unsafeUninitializedCapacity: count) { buffer, initialized in
-        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: raw)
-        initialized = count
-      }
       tensor = Tensor(shape: entry.shape) { out in
         guard let base = out.baseAddress else { return }
-        if entry.type == .float16 {
-          tandem_widen_f16(halves, base, count)
-        } else {
-          tandem_widen_bf16(halves, base, count)
+        widenHalves(raw, into: base, as: entry.type == .float16 ? .float16 : .bfloat16)
+      }
+    case .int8, .uint8:
+      tensor = Tensor(shape: entry.shape) { out in
+        for i in 0..<count {
+          out[i] = entry.type == .int8 ? Float(Int8(bitPattern: raw[i])) : Float(raw[i])
         }
       }
     }

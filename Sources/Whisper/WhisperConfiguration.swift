@@ -31,6 +31,8 @@ public struct WhisperConfiguration: Codable, Sendable, Equatable {
   /// The decoder's byte-level BPE, in Hugging Face's tokenizer.json format.
   public var tokenizer: ModelConfiguration.File
   public var weights: ModelConfiguration.Weights
+  /// For the searches over the exits' tokens; nil where there are none.
+  public var languageModels: ModelConfiguration.LanguageModels?
   /// Where the weights came from.
   public var source: Source?
 
@@ -123,7 +125,8 @@ public struct WhisperConfiguration: Codable, Sendable, Equatable {
   public init(
     name: String, melBins: Int, dimension: Int, encoder: Encoder, decoder: Decoder,
     vocabulary: ModelConfiguration.File?, tokenizer: ModelConfiguration.File,
-    weights: ModelConfiguration.Weights, source: Source?
+    weights: ModelConfiguration.Weights, languageModels: ModelConfiguration.LanguageModels? = nil,
+    source: Source?
   ) {
     format = ModelConfiguration.formatName
     version = ModelConfiguration.formatVersion
@@ -136,6 +139,7 @@ public struct WhisperConfiguration: Codable, Sendable, Equatable {
     self.vocabulary = vocabulary
     self.tokenizer = tokenizer
     self.weights = weights
+    self.languageModels = languageModels
     self.source = source
   }
 
@@ -213,7 +217,9 @@ public struct WhisperConfiguration: Codable, Sendable, Equatable {
   }
 
   private var fileProblem: String? {
-    let optional = [vocabulary, weights.edge, source?.adaptation]
+    let optional = [
+      vocabulary, weights.edge, languageModels?.edge, languageModels?.device, source?.adaptation,
+    ]
     let files = [tokenizer.file, weights.device.file] + optional.compactMap { $0?.file }
     for file in files where file.isEmpty || file.contains("/") || file.hasPrefix(".") {
       return "\"\(file)\" must be a plain file name in the model folder"

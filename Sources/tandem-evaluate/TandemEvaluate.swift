@@ -26,10 +26,12 @@ struct TandemEvaluate: ParsableCommand {
         tandem-evaluate profile --manifest … --split dev --output dev.profile
         tandem-evaluate cost --model Models/english --model Models/other
         tandem-evaluate tune-language-model --manifest … --split dev --write
+        tandem-evaluate import faster-whisper-base --output whisper-base
       """,
     subcommands: [
       WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self, ProfileCommand.self,
       TuneLanguageModelCommand.self, FitConfidenceCommand.self, CostCommand.self,
+      ImportCommand.self,
     ])
 }
 

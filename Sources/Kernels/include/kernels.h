@@ -51,6 +51,9 @@ void tandem_fill_rows(float *x, const float *bias, size_t rows, size_t columns);
 void tandem_widen_f16(const uint16_t *in, float *out, size_t count);
 void tandem_widen_bf16(const uint16_t *in, float *out, size_t count);
 
+/// float32 to half precision: to the nearest, ties to even; infinite from 65520 on; NaN stays NaN.
+void tandem_narrow_f16(const float *in, uint16_t *out, size_t count);
+
 /// True when every value is finite.
 bool tandem_all_finite(const float *x, size_t count);
 
