@@ -172,6 +172,18 @@ struct FormatTests {
     try expectWeights(output.path + "/model", model)
   }
 
+  @Test func symbolsThatAreNotSpeechAreSuppressed() throws {
+    let (source, output) = (try Folder(), try Folder())
+    var model = SmallWhisper()
+    try model.writeGGML(source)
+    let summary = try ModelImporter().run(source: source.path, output: output.path + "/model")
+    // Every token is a byte here: the symbols that are one, the first bytes of " -" and of a note, and
+    // the control tokens for start, tasks, context and no speech.
+    let expected =
+      Array("\"#()*+/:;<=>@[\\]^_`{|}~ ".utf8).map(Int.init) + [0xE2, 257, 259, 260, 261, 262, 263]
+    #expect(summary.configuration.decoder.suppressedTokens == expected.sorted())
+  }
+
   @Test func mergesAreFoundFromTheTokensAlone() {
     let words = ["h", "e", "l", "o", "he", "ll", "hell", "lo", "hello", "ell"].map {
       Array($0.utf8)

@@ -38,6 +38,17 @@ struct SafetensorsTests {
     }
   }
 
+  @Test func readsIntegersAsTheyAre() throws {
+    let path = try write(
+      #"{"a":{"dtype":"I8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}"#,
+      [0x80, 0xff, 0x7f, 0x00, 0xff])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let file = try SafetensorsFile(path: path)
+    #expect(try file.tensor("a", shape: [3]).array == [-128, -1, 127])
+    #expect(try file.tensor("b", shape: [2]).array == [0, 255])
+    #expect(file.entry(of: "b")?.range.count == 2)
+  }
+
   @Test func namesMissingMisshapenAndNonFinite() throws {
     let path = try write(
       #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, floats([1, .nan]))
