@@ -110,9 +110,9 @@ public final class DeviceRecognizer: Sendable {
     self.configuration = configuration
     self.log = log
     costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)
-    signOfLife = Mutex(SignOfLife(policy: policy.name, costs: costs))
+    signOfLife = Mutex(SignOfLife(policy: policy, costs: costs))
     // A policy that never offloads gets no link, so that not one packet leaves the device.
-    self.link = policy is AlwaysLocalPolicy ? nil : link
+    self.link = policy.usesLink ? link : nil
     shape = ModelShape(model)
     pool = InferencePool(threads: 1, name: "device-inference")
     modelFingerprint = [UInt8](hexadecimal: model.fingerprint)

@@ -155,21 +155,26 @@ import Testing
   }
 
   /// Who asks before every utterance and offloads none stops asking; who offloads many goes on.
-  @Test func signsOfLifeAreAskedForWhereAnswersComeFromTheEdge() {
-    func asked(_ deviceClass: DeviceClass, policy: String, offloading share: Int) -> Bool {
-      var sign = SignOfLife(
-        policy: policy, costs: CostPredictor(model: .standard, deviceClass: deviceClass))
+  @Test func signsOfLifeAreAskedForWhereAnswersComeFromTheEdge() throws {
+    func sign(_ deviceClass: DeviceClass, policy: String) throws -> SignOfLife {
+      SignOfLife(
+        policy: try PolicyRegistry.policy(named: policy, settings: Fixtures.settings()),
+        costs: CostPredictor(model: .standard, deviceClass: deviceClass))
+    }
+    func asked(
+      _ deviceClass: DeviceClass, policy: String, offloading share: Int
+    ) throws -> Bool {
+      var sign = try sign(deviceClass, policy: policy)
       for number in 0..<200 { sign.observe(offloaded: number % 100 < share) }
       return sign.isWanted
     }
-    #expect(asked(.microcontroller, policy: "model-based", offloading: 20))
-    #expect(!asked(.microcontroller, policy: "model-based", offloading: 1))
-    #expect(!asked(.phone, policy: "model-based", offloading: 100), "an LTE radio's tail is dear")
-    #expect(!asked(.microcontroller, policy: "budget", offloading: 100))
-    #expect(!asked(.microcontroller, policy: "always-local", offloading: 100))
+    #expect(try asked(.microcontroller, policy: "model-based", offloading: 20))
+    #expect(try !asked(.microcontroller, policy: "model-based", offloading: 1))
     #expect(
-      SignOfLife(policy: "deadline", costs: CostPredictor(model: .standard, deviceClass: .laptop))
-        .isWanted, "until it turns out idle")
+      try !asked(.phone, policy: "model-based", offloading: 100), "an LTE radio's tail is dear")
+    #expect(try !asked(.microcontroller, policy: "budget", offloading: 100))
+    #expect(try !asked(.microcontroller, policy: "always-local", offloading: 100))
+    #expect(try sign(.laptop, policy: "deadline").isWanted, "until it turns out idle")
   }
 
   @Test func whatIsTooOldIsForgotten() {

@@ -28,17 +28,15 @@ public struct PolicyMemory: Sendable {
     self.tell = tell
   }
 
-  /// A policy by its name, with what it remembers if it is one that learns.
+  /// A policy by its name, with what it remembers if it is one that learns and can be kept.
   /// - Parameter now: seconds of the clock of `Evidence.time`.
   /// - Throws: `UnknownPolicyError`, which lists the known names.
   public func policy(
     named name: String, settings: PolicySettings, now: Double = Date().timeIntervalSince1970
   ) throws(UnknownPolicyError) -> any Policy {
-    switch name {
-    case BudgetPolicy.name: remembering(BudgetPolicy.self, settings, now)
-    case BanditPolicy.name: remembering(BanditPolicy.self, settings, now)
-    default: try PolicyRegistry.policy(named: name, settings: settings)
-    }
+    let type = try PolicyRegistry.shipped.type(named: name)
+    guard let kept = type as? any KeptPolicy.Type else { return type.init(settings) }
+    return remembering(kept, settings, now)
   }
 
   private func remembering<Learner: KeptPolicy>(

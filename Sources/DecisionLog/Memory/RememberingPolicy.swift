@@ -11,8 +11,10 @@ import Synchronization
 /// written again; recognition goes on.
 final class RememberingPolicy<Learner: KeptPolicy>: MemoryKeeper {
   var name: String { Learner.name }
+  var usesLink: Bool { learner.usesLink }
+  var mayProbe: Bool { learner.mayProbe }
 
-  private let learner: Learner
+  fileprivate let learner: Learner
   private let key: MemoryKey
   /// nil: this process may not write.
   private let file: MemoryFile?
@@ -169,5 +171,12 @@ final class RememberingPolicy<Learner: KeptPolicy>: MemoryKeeper {
         return false
       }
     }
+  }
+}
+
+/// A policy that plans how deep to compute does so with a memory as well.
+extension RememberingPolicy: DepthPlanning where Learner: DepthPlanning {
+  func expectedCost(_ evidence: Evidence, keepingUpTo blocks: Int) -> Double {
+    learner.expectedCost(evidence, keepingUpTo: blocks)
   }
 }

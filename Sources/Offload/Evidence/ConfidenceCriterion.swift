@@ -11,15 +11,10 @@ public enum ConfidenceCriterion: String, CaseIterable, Hashable, Codable, Sendab
   /// The calibrated probability that the transcript is right, from the model's `confidence.json`: the higher, the surer.
   case probability
 
-  /// What a policy looks at unless it is told otherwise.
-  ///
-  /// Whether a transcript is right as a whole is what a policy that stops at the first sure exit wants to know, and the calibrated
-  /// probability tells it best on dev. A policy that weighs expected word errors learns nothing from it about long sentences, which are
-  /// hardly ever right as a whole: `model-based` closed 32 % of the gap to the oracle by it, and 45 % by the sentence posterior.
+  /// What a policy that ships looks at unless it is told otherwise (`NamedPolicy.usualCriterion`).
   /// - Parameter policy: its name.
   public static func usual(policy: String) -> ConfidenceCriterion {
-    [ModelBasedPolicy.name, BudgetPolicy.name, BanditPolicy.name].contains(policy)
-      ? .sentencePosterior : .probability
+    (try? PolicyRegistry.shipped.type(named: policy).usualCriterion) ?? .probability
   }
 
   /// True if `value` is at least as sure as `threshold`. NaN is never sure.

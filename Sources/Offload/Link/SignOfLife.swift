@@ -15,12 +15,9 @@ public struct SignOfLife: Sendable {
   /// Running share of utterances that were offloaded.
   public private(set) var offloadShare = firstShare
 
-  /// - Parameter policy: its name. Nobody asks under a policy that never offloads, nor under a budget, whose bytes must
-  ///   be set aside before they are spent.
-  public init(policy: String, costs: CostPredictor) {
-    question =
-      policy == AlwaysLocalPolicy.name || policy == BudgetPolicy.name
-      ? .infinity : costs.probeCost
+  /// - Parameter policy: says whether it may be asked for at all.
+  public init(policy: any Policy, costs: CostPredictor) {
+    question = policy.mayProbe ? costs.probeCost : .infinity
   }
 
   public var isWanted: Bool { question < offloadShare * Self.worth }

@@ -1,8 +1,7 @@
 /// Offloads every utterance before the first exit. Stays local only where an offload is known to be
 /// impossible: no edge, link down, or not back by the deadline.
-public struct AlwaysEdgePolicy: Policy {
+public struct AlwaysEdgePolicy: NamedPolicy {
   public static let name = "always-edge"
-  public var name: String { Self.name }
 
   private let costs: CostPredictor
   private let expectations: ErrorExpectations

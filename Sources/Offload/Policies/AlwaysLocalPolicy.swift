@@ -1,7 +1,7 @@
 /// Goes through every exit and answers with the last one's transcript; nothing ever leaves the device.
-public struct AlwaysLocalPolicy: Policy {
+public struct AlwaysLocalPolicy: NamedPolicy {
   public static let name = "always-local"
-  public var name: String { Self.name }
+  public var usesLink: Bool { false }
 
   private let costs: CostPredictor
   private let expectations: ErrorExpectations

@@ -12,9 +12,9 @@ import Synchronization
 /// known and the log can be replayed) and discounting (`DiscountedLinearModel`).
 ///
 /// What else an action costs (errors, energy, bytes) comes from `ExpectedCostPlan`; only the times are learnt.
-public final class BanditPolicy: LearningPolicy {
+public final class BanditPolicy: NamedPolicy, LearningPolicy {
   public static let name = "bandit"
-  public var name: String { Self.name }
+  public static let usualCriterion = expectedCostCriterion
 
   /// Cost units over which a forced offload's probability falls to 1/e.
   static let forcedTemperature = 0.5
@@ -37,8 +37,11 @@ public final class BanditPolicy: LearningPolicy {
   private let seed: UInt64
   private let memory: Mutex<State>
 
+  /// Without memory of an earlier run.
+  public convenience init(_ settings: PolicySettings) { self.init(settings, state: nil) }
+
   /// - Parameter state: from an earlier run; nil starts from the costs' assumptions about the link.
-  public init(_ settings: PolicySettings, state: State? = nil) {
+  public init(_ settings: PolicySettings, state: State?) {
     plan = ExpectedCostPlan(settings)
     self.settings = settings.bandit
     choice = settings.dampedChoice

@@ -10,9 +10,10 @@ import Synchronization
 ///
 /// That alone keeps the budget only on average. The ledger's reservations keep it every day: without room for
 /// an offload's worst case there is none.
-public final class BudgetPolicy: LearningPolicy, DepthPlanning {
+public final class BudgetPolicy: NamedPolicy, LearningPolicy, DepthPlanning {
   public static let name = "budget"
-  public var name: String { Self.name }
+  public static let usualCriterion = expectedCostCriterion
+  public var mayProbe: Bool { false }
 
   /// What an offload may send beyond what was predicted: acknowledgements, repeated segments.
   static let reserveFactor = 1.25
@@ -35,9 +36,12 @@ public final class BudgetPolicy: LearningPolicy, DepthPlanning {
   private let seed: UInt64
   private let memory: Mutex<State>
 
+  /// Without memory of an earlier run.
+  public convenience init(_ settings: PolicySettings) { self.init(settings, state: nil) }
+
   /// - Parameter state: from an earlier run; what it has spent stays spent if the budget is another one. nil starts
   ///   afresh.
-  public init(_ settings: PolicySettings, state: State? = nil) {
+  public init(_ settings: PolicySettings, state: State?) {
     plan = ExpectedCostPlan(settings)
     choice = settings.dampedChoice
     seed = settings.seed

@@ -9,9 +9,8 @@
 ///
 /// The default tries every exit first: an utterance then costs bytes only if no exit was sure of it, and
 /// the hedge has the best transcript that the device can make.
-public struct ConfidencePolicy: Policy {
+public struct ConfidencePolicy: NamedPolicy {
   public static let name = "confidence"
-  public var name: String { Self.name }
 
   private let costs: CostPredictor
   private let calibration: Calibration

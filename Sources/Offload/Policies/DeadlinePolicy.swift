@@ -8,9 +8,8 @@
 /// - Otherwise: go on to the deeper exits while the deadline allows, and take the last one's transcript.
 ///
 /// Unlike `confidence`, which compares medians, it does not gamble; and it asks again at every exit.
-public struct DeadlinePolicy: Policy {
+public struct DeadlinePolicy: NamedPolicy {
   public static let name = "deadline"
-  public var name: String { Self.name }
 
   private let plan: ExpectedCostPlan
   private let calibration: Calibration

@@ -2,9 +2,9 @@
 /// curves, the link's percentiles and the edge's expected wait: when to stop, where to split, with which
 /// codec and packet duration (Neurosurgeon, ASPLOS 2017; SPINN, MobiCom 2020). Near ties are drawn, see
 /// `DampedChoice`.
-public struct ModelBasedPolicy: DepthPlanning {
+public struct ModelBasedPolicy: NamedPolicy, DepthPlanning {
   public static let name = "model-based"
-  public var name: String { Self.name }
+  public static let usualCriterion = expectedCostCriterion
 
   private let plan: ExpectedCostPlan
   private let choice: DampedChoice

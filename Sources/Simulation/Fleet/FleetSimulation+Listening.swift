@@ -81,7 +81,7 @@ extension FleetSimulation {
   /// Whether this strategy ever touches the link.
   var usesLink: Bool {
     switch strategy {
-    case .policy(let name): name != AlwaysLocalPolicy.name
+    case .policy: devices.first?.policy?.usesLink ?? false
     case .priced, .threshold, .edge, .baseline, .random: true
     case .exit, .clairvoyantOracle, .informedOracle: false
     }

@@ -56,7 +56,7 @@ struct SimulatedDevice {
     self.speed = speed
     self.costs = costs
     self.policy = policy
-    signOfLife = policy.map { SignOfLife(policy: $0.name, costs: costs) }
+    signOfLife = policy.map { SignOfLife(policy: $0, costs: costs) }
     self.link = link
     self.arrivals = arrivals
   }
