@@ -31,7 +31,7 @@ let package = Package(
       name: "Tandem",
       targets: [
         "TandemDevice", "TandemEdge", "TandemProtocol", "SecureTransport", "DecisionLog", "Offload",
-        "FeatureCodec", "Decoding", "Conformer", "Audio",
+        "FeatureCodec", "Decoding", "SpeechModels", "Models", "Conformer", "Whisper", "Audio",
       ]),
     .executable(name: "tandem-device", targets: ["tandem-device"]),
     .executable(name: "tandem-edge", targets: ["tandem-edge"]),
@@ -79,17 +79,22 @@ let package = Package(
       name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Conformer", dependencies: ["Basics", "Tensors", "Audio"],
-      exclude: ["README.md"],
+      name: "Models", dependencies: ["Basics", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "Decoding", dependencies: ["Conformer", "Tensors"], exclude: ["README.md"],
+      name: "Conformer", dependencies: ["Models", "Tensors", "Audio"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "Whisper", dependencies: ["Basics", "Conformer", "Tensors"], exclude: ["README.md"],
+      name: "Whisper", dependencies: ["Basics", "Conformer", "Models", "Tensors"],
+      exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "SpeechModels", dependencies: ["Conformer", "Models", "Whisper"],
+      exclude: ["README.md"], swiftSettings: swift6),
+    .target(
+      name: "Decoding", dependencies: ["Conformer", "Models", "Tensors"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "ModelImport", dependencies: ["Basics", "Conformer", "Tensors", "Whisper"],
+      name: "ModelImport", dependencies: ["Basics", "Conformer", "Models", "Tensors", "Whisper"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "FeatureCodec", dependencies: ["Basics"], exclude: ["README.md"],
@@ -131,24 +136,27 @@ let package = Package(
     .target(
       name: "TandemDevice",
       dependencies: [
-        "Audio", "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
-        "DecisionLog", "SecureTransport", "TandemProtocol", "Settings", grpc, logging,
+        "Audio", "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Models",
+        "Offload",
+
+        "DecisionLog", "SecureTransport", "TandemProtocol", "Settings", "SpeechModels", "Whisper",
+        grpc, logging,
       ],
       path: "Device/Library", swiftSettings: swift6),
     .target(
       name: "TandemEdge",
       dependencies: [
-        "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Offload",
+        "Basics", "Conformer", "Decoding", "FeatureCodec", "Inference", "Models", "Offload",
         "SecureTransport",
-        "TandemProtocol", "Settings", grpc, logging,
+        "TandemProtocol", "Settings", "SpeechModels", "Whisper", grpc, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Library", swiftSettings: swift6),
     .target(
       name: "Evaluation",
       dependencies: [
-        "Audio", "Basics", "COpus", "Conformer", "Decoding", "FeatureCodec", "Offload",
-        "Simulation", "TandemDevice", "TandemEdge",
+        "Audio", "Basics", "COpus", "Conformer", "Decoding", "FeatureCodec", "Models", "Offload",
+        "Simulation", "SpeechModels", "TandemDevice", "TandemEdge", "Whisper",
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
@@ -167,7 +175,8 @@ let package = Package(
       name: "tandem-device",
       dependencies: [
         "Audio", "Basics", "Commands", "Conformer", "DecisionLog", "Decoding", "Evaluation",
-        "FeatureCodec", "Inference", "Offload", "SecureTransport", "Settings", "TandemDevice",
+        "FeatureCodec", "Inference", "Models", "Offload", "SecureTransport", "Settings",
+        "SpeechModels", "TandemDevice",
         "TandemEdge",
         "TandemProtocol", arguments, logging,
       ],
@@ -175,7 +184,8 @@ let package = Package(
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "Commands", "Conformer", "Decoding", "SecureTransport", "Settings", "TandemEdge", arguments,
+        "Commands", "Conformer", "Decoding", "Models", "SecureTransport", "Settings", "TandemEdge",
+        arguments,
         logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -183,8 +193,8 @@ let package = Package(
     .executableTarget(
       name: "tandem-evaluate",
       dependencies: [
-        "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "ModelImport", "Offload",
-        "Plotting", "TandemDevice", arguments,
+        "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "ModelImport", "Models",
+        "Offload", "Plotting", "TandemDevice", "Whisper", arguments,
       ],
       swiftSettings: swift6),
 
@@ -198,15 +208,18 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
     .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
     .testTarget(
-      name: "ConformerTests", dependencies: ["Conformer", "Decoding", "Audio", "Tensors"],
+      name: "ConformerTests",
+      dependencies: ["Conformer", "Decoding", "Audio", "Models", "Tensors"],
       exclude: ["Golden"], swiftSettings: swift6),
     .testTarget(
-      name: "DecodingTests", dependencies: ["Decoding", "Conformer"], swiftSettings: swift6),
+      name: "DecodingTests", dependencies: ["Decoding", "Conformer", "Models"],
+      swiftSettings: swift6),
     .testTarget(
-      name: "WhisperTests", dependencies: ["Whisper", "Conformer"], swiftSettings: swift6),
+      name: "WhisperTests", dependencies: ["Whisper", "Models", "Tensors"], exclude: ["Golden"],
+      swiftSettings: swift6),
     .testTarget(
       name: "ModelImportTests",
-      dependencies: ["Basics", "Conformer", "ModelImport", "Tensors", "Whisper"],
+      dependencies: ["Basics", "Conformer", "ModelImport", "Models", "Tensors", "Whisper"],
       swiftSettings: swift6),
     .testTarget(name: "InferenceTests", dependencies: ["Inference"], swiftSettings: swift6),
     .testTarget(
@@ -240,12 +253,13 @@ let package = Package(
       swiftSettings: swift6),
     .testTarget(
       name: "EvaluationTests",
-      dependencies: ["Audio", "Conformer", "Evaluation", "FeatureCodec", "Simulation"],
+      dependencies: ["Audio", "Conformer", "Evaluation", "FeatureCodec", "Models", "Simulation"],
       swiftSettings: swift6),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
         "Audio", "Conformer", "Decoding", "DecisionLog", "Evaluation", "FeatureCodec", "Inference",
+        "Models", "SpeechModels", "Whisper",
         "Offload", "SecureTransport", "Settings", "TandemDevice", "TandemEdge", "TandemProtocol",
         grpc, logging,
       ],

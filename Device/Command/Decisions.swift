@@ -1,10 +1,10 @@
 import ArgumentParser
 import Commands
-import Conformer
 import DecisionLog
 import Foundation
 import Offload
 import Settings
+import SpeechModels
 import TandemDevice
 
 struct Decisions: AsyncParsableCommand {
@@ -140,7 +140,7 @@ struct Decisions: AsyncParsableCommand {
     func run() async throws {
       try await program.reporting {
         let settings = try log.options.load()
-        let model = try Model.load(directory: settings.model, parts: .device)
+        let model = try SpeechModels.load(directory: settings.model, parts: .device)
         let calibration = try DeviceRecognizer.calibration(directory: settings.model)
         let replay = LogReplay(
           policy: try settings.makePolicy(calibration: calibration),

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Basics
 import Commands
-import Conformer
 import FeatureCodec
 import Settings
+import SpeechModels
 import TandemDevice
 
 struct Describe: AsyncParsableCommand {
@@ -15,7 +15,7 @@ struct Describe: AsyncParsableCommand {
   func run() async throws {
     try await program.reporting {
       let settings = try options.load()
-      let model = try Model.load(directory: settings.model, parts: .device)
+      let model = try SpeechModels.load(directory: settings.model, parts: .device)
       guard let link = try EdgeLink(settings: settings, log: program.makeLogger(settings.logLevel))
       else {
         throw ValidationError("no edge: name one with --edge-host")
@@ -26,7 +26,7 @@ struct Describe: AsyncParsableCommand {
       print("edge           \(link.host):\(link.port), \(description.serverVersion)")
       print("model          \(description.modelName), \(fingerprint.prefix(12))…")
       print(
-        "this device    \(model.configuration.name), \(model.fingerprint.prefix(12))…, \(same ? "the same" : "NOT the same: offloads will be refused")"
+        "this device    \(model.name), \(model.fingerprint.prefix(12))…, \(same ? "the same" : "NOT the same: offloads will be refused")"
       )
       print(
         "split layers   \(description.splitLayers.map { "\($0.layer)" }.joined(separator: ", "))")

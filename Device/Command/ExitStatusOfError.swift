@@ -2,6 +2,7 @@ import Audio
 import Conformer
 import DecisionLog
 import Decoding
+import Models
 import Offload
 import SecureTransport
 import Settings

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Audio
 import Commands
-import Conformer
 import FeatureCodec
 import Foundation
 import Inference
 import Settings
+import SpeechModels
 import TandemDevice
 import TandemEdge
 
@@ -43,7 +43,7 @@ struct RecordPackets: AsyncParsableCommand {
       let settings = try options.load()
       let codec = try FeatureCodec.named(codec)
       let edge = try EdgeRecognizer(
-        model: Model.load(directory: settings.model, parts: .edge), beamWidth: beamSize)
+        model: SpeechModels.load(directory: settings.model, parts: .edge), beamWidth: beamSize)
       let model = edge.model
       guard (0...model.blockCount).contains(splitLayer) else {
         throw ValidationError(
@@ -55,7 +55,7 @@ struct RecordPackets: AsyncParsableCommand {
       let pool = InferencePool(threads: 1)
       defer { pool.shutDown() }
       let (request, transcript) = try await pool.run { [splitLayer] _ in
-        let encoder = UtteranceEncoder(model: model, depth: splitLayer)
+        let encoder = model.makeEncoder(firstLayer: 0, depth: splitLayer)
         encoder.append(samples: samples)
         encoder.finish()
         let request = OffloadRequest(

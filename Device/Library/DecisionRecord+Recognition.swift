@@ -1,13 +1,13 @@
 import Basics
-import Conformer
 import DecisionLog
 import Foundation
+import Models
 import Offload
 
 extension DecisionRecord {
   /// One row of the decision log. The transcript is kept only by a log that was asked to.
   public init(
-    _ recognition: Recognition, startTime: Date, policy: String, model: Model,
+    _ recognition: Recognition, startTime: Date, policy: String, model: any SpeechModel,
     deviceClass: DeviceClass
   ) {
     let answered = recognition.origin == .edge

@@ -1,14 +1,14 @@
-import Conformer
 import DecisionLog
 import Foundation
 import Logging
+import Models
 import Offload
 import Settings
 
 extension DeviceRecognizer {
   /// The policy in force; one that learns goes on from where the last run ended.
   static func policy(
-    _ settings: DeviceSettings, model: Model, log: Logger
+    _ settings: DeviceSettings, model: any SpeechModel, log: Logger
   ) throws -> any Policy {
     let policySettings = try settings.policySettings(
       calibration: try calibration(directory: settings.model))

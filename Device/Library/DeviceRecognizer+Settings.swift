@@ -1,11 +1,13 @@
-import Conformer
 import Decoding
 import FeatureCodec
 import Foundation
 import Logging
+import Models
 import Offload
 import SecureTransport
 import Settings
+import SpeechModels
+import Whisper
 
 extension DeviceRecognizer {
   /// A recogniser as `Config/device.yaml`, the environment and flags describe it.
@@ -13,7 +15,9 @@ extension DeviceRecognizer {
   /// - Throws: `SettingsError`, `ModelError`, `CalibrationError`, `LanguageModelError`, `LexiconError`,
   ///   `DecodingSettingsError`, `ExitConfidenceError`, `TLSError`, `UnknownPolicyError`.
   public convenience init(settings: DeviceSettings, log: Logger) throws {
-    let model = try Model.load(directory: settings.model, parts: .device)
+    let model = try SpeechModels.load(
+      directory: settings.model, parts: .device,
+      options: WhisperOptions(padsWindows: settings.paddedWindows, language: settings.language))
     var configuration = Configuration()
     configuration.deadline = settings.deadlineSeconds
     configuration.packetDuration = settings.packetDuration
@@ -40,7 +44,7 @@ extension DeviceRecognizer {
     }
     configuration.beamWidth = settings.decodingBeamSize
     configuration.fusion = try WordFusion.make(
-      model: model, side: Model.LanguageModelSide(rawValue: settings.decodingLanguageModel),
+      model: model, side: LanguageModelSide(rawValue: settings.decodingLanguageModel),
       lexicon: settings.decodingLexicon.map { try Lexicon(path: $0) }, decoder: .ctc)
     self.init(
       model: model,

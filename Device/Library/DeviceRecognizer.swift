@@ -1,11 +1,11 @@
 import Audio
 import Basics
-import Conformer
 import Decoding
 import FeatureCodec
 import Foundation
 import Inference
 import Logging
+import Models
 import Offload
 import Synchronization
 
@@ -13,7 +13,7 @@ import Synchronization
 /// edge when the policy says so. Whatever becomes of the edge, there is an answer by the deadline.
 ///
 /// ```swift
-/// let model = try Model.load(directory: "Models/english", parts: .device)
+/// let model = try SpeechModels.load(directory: "Models/english", parts: .device)
 /// let recognizer = try DeviceRecognizer(model: model, policyName: "always-local")
 /// let recognition = try await recognizer.recognize(samples)
 /// print(recognition.text, recognition.origin)
@@ -67,7 +67,7 @@ public final class DeviceRecognizer: Sendable {
     public init() {}
   }
 
-  public let model: Model
+  public let model: any SpeechModel
   public let policy: any Policy
   public let configuration: Configuration
   let link: EdgeLink?
@@ -86,7 +86,8 @@ public final class DeviceRecognizer: Sendable {
   ///   - link: nil decides everything locally.
   /// - Throws: `UnknownPolicyError`.
   public convenience init(
-    model: Model, policyName: String, calibration: Calibration = .empty, link: EdgeLink? = nil,
+    model: any SpeechModel, policyName: String, calibration: Calibration = .empty,
+    link: EdgeLink? = nil,
     configuration: Configuration = Configuration(), log: Logger = Logger(label: "tandem.device")
   ) throws {
     let costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)
@@ -102,11 +103,16 @@ public final class DeviceRecognizer: Sendable {
 
   /// With a policy that was made elsewhere: one with a budget, with a memory, or of the caller's own.
   public init(
-    model: Model, policy: any Policy, link: EdgeLink? = nil,
+    model: any SpeechModel, policy: any Policy, link: EdgeLink? = nil,
     configuration: Configuration = Configuration(), log: Logger = Logger(label: "tandem.device")
   ) {
     self.model = model
     self.policy = policy
+    var configuration = configuration
+    if let longest = model.maximumSeconds {
+      // What a window has no room for would not be heard.
+      configuration.maximumUtteranceSeconds = min(configuration.maximumUtteranceSeconds, longest)
+    }
     self.configuration = configuration
     self.log = log
     costs = CostPredictor(model: configuration.costs, deviceClass: configuration.deviceClass)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Commands
 import Conformer
 import Decoding
+import Models
 import SecureTransport
 import Settings
 

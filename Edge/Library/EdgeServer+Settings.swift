@@ -1,4 +1,5 @@
 import Conformer
+import Models
 import SecureTransport
 import Settings
 
@@ -25,8 +26,10 @@ extension EdgeServer.Configuration {
     // "model" names none of the decoders, and so leaves the choice to the model.
     decoder = ModelConfiguration.SecondPassDecoder(rawValue: settings.decoder)
     // "none" names neither of them.
-    languageModel = Model.LanguageModelSide(rawValue: settings.languageModel)
+    languageModel = LanguageModelSide(rawValue: settings.languageModel)
     lexicon = settings.lexicon
+    language = settings.language
+    whisperBeamWidth = settings.whisperBeamSize
     streamIdle = .milliseconds(Int(settings.streamIdleSeconds * 1_000))
     connectionIdle = .milliseconds(Int(settings.connectionIdleSeconds * 1_000))
     shutdownGrace = .milliseconds(Int(settings.shutdownGraceSeconds * 1_000))

@@ -6,10 +6,13 @@ import Foundation
 import GRPCCore
 import Inference
 import Logging
+import Models
 import SecureTransport
 import ServiceLifecycle
+import SpeechModels
 import Synchronization
 import TandemProtocol
+import Whisper
 
 /// A whole edge: model, inference threads, gRPC over TLS. A `Service`, so that swift-service-lifecycle
 /// stops it on a signal: new utterances are refused, those under way are answered.
@@ -45,9 +48,13 @@ public final class EdgeServer: Service {
     /// nil: what the model says.
     public var decoder: ModelConfiguration.SecondPassDecoder?
     /// Which of the model's language models the search asks; nil for none.
-    public var languageModel: Model.LanguageModelSide? = .edge
+    public var languageModel: LanguageModelSide? = .edge
     /// Path of a list of the only words that may be recognised; nil for any.
     public var lexicon: String?
+    /// Hypotheses of Whisper's decoder; 1 is greedy. It has a number of its own, since each costs as much as all of the transducer's.
+    public var whisperBeamWidth = 1
+    /// What is spoken, such as "en", for a model that knows several languages; nil: what model.json says.
+    public var language: String?
     /// How long a stop waits for the utterances under way.
     public var shutdownGrace: Duration = .seconds(10)
 
@@ -59,7 +66,7 @@ public final class EdgeServer: Service {
 
   /// The port that is bound.
   public var port: Int { transport.port }
-  public let model: Model
+  public let model: any SpeechModel
   private let transport: SecureServerTransport
   private let server: GRPCServer<SecureServerTransport>
   private let service: EdgeService
@@ -73,11 +80,14 @@ public final class EdgeServer: Service {
   public init(configuration: Configuration, log: Logger = Logger(label: "tandem.edge")) throws {
     self.configuration = configuration
     self.log = log
-    let model = try Model.load(directory: configuration.modelDirectory, parts: .edge)
+    let model = try SpeechModels.load(directory: configuration.modelDirectory, parts: .edge)
     let recognizer = try EdgeRecognizer(
-      model: model, beamWidth: configuration.beamWidth, decoder: configuration.decoder,
+      model: model,
+      beamWidth: model is WhisperModel
+        ? configuration.whisperBeamWidth : configuration.beamWidth, decoder: configuration.decoder,
       languageModel: configuration.languageModel,
-      lexicon: try configuration.lexicon.map { try Lexicon(path: $0) })
+      lexicon: try configuration.lexicon.map { try Lexicon(path: $0) },
+      language: configuration.language)
     self.model = model
     let threads =
       configuration.threads > 0
@@ -109,7 +119,7 @@ public final class EdgeServer: Service {
     log.info(
       "edge serves",
       metadata: [
-        "host": "\(configuration.host)", "port": "\(port)", "model": "\(model.configuration.name)",
+        "host": "\(configuration.host)", "port": "\(port)", "model": "\(model.name)",
         "fingerprint": "\(model.fingerprint.prefix(12))", "threads": "\(pool.threads)",
       ])
     defer { pool.shutDown() }
@@ -149,15 +159,16 @@ public final class EdgeServer: Service {
 extension EdgeOffer {
   /// What an edge with this model serves.
   public init(
-    model: Model, maximumPackets: Int = Int(ProtocolLimits.packetsPerUtterance),
+    model: any SpeechModel, maximumPackets: Int = Int(ProtocolLimits.packetsPerUtterance),
     maximumSeconds: Int = Int(ProtocolLimits.secondsPerUtterance),
     maximumBytes: Int = ProtocolLimits.bytesPerUtterance
   ) {
     self.init(
       modelFingerprint: [UInt8](hexadecimal: model.fingerprint),
-      modelName: model.configuration.name,
+      modelName: model.name,
       codecFingerprint: [UInt8](hexadecimal: FeatureCodec.fingerprint),
       splitLayers: 0...model.blockCount, dimension: model.dimension,
-      maximumPackets: maximumPackets, maximumSeconds: maximumSeconds, maximumBytes: maximumBytes)
+      maximumPackets: maximumPackets, maximumSeconds: maximumSeconds, maximumBytes: maximumBytes,
+      framesPerSecond: model.framesPerSecond, longestFrames: model.maximumFrames)
   }
 }

@@ -15,13 +15,19 @@ public struct EdgeOffer: Sendable {
   public var maximumPackets: Int
   public var maximumSeconds: Int
   public var maximumBytes: Int
+  /// Of an utterance, at every split layer.
+  public var maximumFrames: Int
 
+  /// - Parameters:
+  ///   - framesPerSecond: the model's.
+  ///   - longestFrames: of the longest utterance that the model hears; nil: any.
   public init(
     modelFingerprint: [UInt8], modelName: String, codecFingerprint: [UInt8],
     splitLayers: ClosedRange<Int>, dimension: Int,
     maximumPackets: Int = Int(ProtocolLimits.packetsPerUtterance),
     maximumSeconds: Int = Int(ProtocolLimits.secondsPerUtterance),
-    maximumBytes: Int = ProtocolLimits.bytesPerUtterance
+    maximumBytes: Int = ProtocolLimits.bytesPerUtterance,
+    framesPerSecond: Double = Double(ProtocolLimits.framesPerSecond), longestFrames: Int? = nil
   ) {
     self.modelFingerprint = modelFingerprint
     self.modelName = modelName
@@ -31,9 +37,10 @@ public struct EdgeOffer: Sendable {
     self.maximumPackets = min(maximumPackets, Int(ProtocolLimits.packetsPerUtterance))
     self.maximumSeconds = min(maximumSeconds, Int(ProtocolLimits.secondsPerUtterance))
     self.maximumBytes = min(maximumBytes, ProtocolLimits.bytesPerUtterance)
+    maximumFrames = min(
+      Int((Double(self.maximumSeconds) * framesPerSecond).rounded()),
+      Int(ProtocolLimits.framesPerUtterance), longestFrames ?? .max)
   }
-
-  public var maximumFrames: Int { maximumSeconds * Int(ProtocolLimits.framesPerSecond) }
 }
 
 /// The edge's side of one utterance as a pure state machine: packets in, features or a refusal

@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Tensors
 
 /// Multi-head self-attention with rotary positions: chunked with limited left context on the
@@ -93,19 +94,9 @@ struct Attention: Sendable {
     values: UnsafePointer<Float>, seen: Int, into out: UnsafeMutablePointer<Float>,
     workspace: Workspace
   ) {
-    let headDimension = dimension / heads
-    let scores = workspace.floats(4, count: rows * seen)
-    let scale = 1 / Float(headDimension).squareRoot()
-    for head in 0..<heads {
-      let offset = head * headDimension
-      matrixProductTransposed(
-        queries + offset, keys + offset, into: scores, rows: rows, columns: seen,
-        inner: headDimension, strideA: dimension, strideB: dimension)
-      applySoftmax(scores, rows: rows, columns: seen, scale: scale)
-      matrixProduct(
-        scores, values + offset, into: out + offset, rows: rows, columns: headDimension,
-        inner: seen, strideB: dimension, strideC: dimension)
-    }
+    multiHeadAttention(
+      queries, rows: rows, keys: keys, values: values, seen: seen, into: out, dimension: dimension,
+      heads: heads, scores: workspace.floats(4, count: rows * seen))
   }
 
   private func rotate(_ x: UnsafeMutablePointer<Float>, rows: Int, from position: Int) {

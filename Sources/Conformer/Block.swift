@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// One Conformer block: ½ feed-forward, attention (or none), convolution, ½ feed-forward, normalise.

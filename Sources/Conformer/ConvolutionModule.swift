@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// The Conformer's convolution module with layer instead of batch normalisation, so that a chunk

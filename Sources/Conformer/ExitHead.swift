@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// An early exit: optionally one attention layer (2105.09121), then a projection onto the vocabulary.

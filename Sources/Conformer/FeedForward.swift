@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// Half a feed-forward module: normalise, expand, SiLU, contract (Conformer, 2005.08100).

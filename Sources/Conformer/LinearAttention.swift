@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// Causal linear attention with ReLU features, computed as a recurrence: the streaming form of

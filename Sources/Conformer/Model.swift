@@ -1,5 +1,4 @@
-import Basics
-import Foundation
+import Models
 import Tensors
 
 /// A trained recogniser: configuration, vocabulary and weights, shared by every stream.
@@ -10,7 +9,7 @@ import Tensors
 /// ```
 public final class Model: Sendable {
   /// What to load: a device needs no second pass.
-  public enum Parts: Sendable { case device, edge }
+  public typealias Parts = ModelParts
 
   public let directory: String
   public let configuration: ModelConfiguration
@@ -54,26 +53,21 @@ public final class Model: Sendable {
   private init(directory: String, parts: Parts) throws(ModelError) {
     self.directory = directory
     useOneThreadPerMatrixProduct()
-    let path = directory + "/model.json"
-    let bytes = try Self.read(path, limit: 1 << 20)
-    fingerprint = SHA256.hash(of: bytes).hexadecimal
-    do {
-      configuration = try JSONDecoder().decode(ModelConfiguration.self, from: bytes)
-    } catch {
-      throw .badConfiguration(path: path, reason: Self.explain(error))
+    let folder = ModelFolder(directory)
+    let (bytes, fingerprint) = try folder.configuration()
+    self.fingerprint = fingerprint
+    configuration = try folder.decode(ModelConfiguration.self, from: bytes)
+    if let problem = configuration.problem {
+      throw .badConfiguration(
+        path: folder.path(of: ModelFolder.configurationName), reason: problem)
     }
-    if let problem = configuration.problem { throw .badConfiguration(path: path, reason: problem) }
-
-    let vocabularyPath = directory + "/" + configuration.vocabulary.file
-    let vocabularyBytes = try Self.read(vocabularyPath, limit: 16 << 20)
-    try Self.verify(vocabularyBytes, configuration.vocabulary, path: vocabularyPath)
-    vocabulary = try Vocabulary(json: vocabularyBytes, path: vocabularyPath)
+    vocabulary = try Vocabulary(
+      json: try folder.data(configuration.vocabulary),
+      path: folder.path(of: configuration.vocabulary.file))
     let size = vocabulary.tokens.count
 
-    let reader = try Self.open(configuration.weights.device, in: directory)
-    deviceParameterCount = reader.file.tensorNames.reduce(0) { sum, name in
-      sum + (reader.file.shape(of: name) ?? [0]).reduce(1, *)
-    }
+    let reader = try folder.weights(configuration.weights.device)
+    deviceParameterCount = reader.parameterCount
     let bins = configuration.features.melBins
     featureMean = try reader.tensor("features.mean", [bins])
     featureDeviation = try reader.tensor("features.standardDeviation", [bins])
@@ -102,7 +96,7 @@ public final class Model: Sendable {
       guard let second = configuration.secondEncoder, let joint = configuration.transducer,
         let edge = configuration.weights.edge
       else { throw .deviceOnly(path: directory) }
-      let edgeReader = try Self.open(edge, in: directory)
+      let edgeReader = try folder.weights(edge)
       secondEncoder = try SecondEncoder(
         edgeReader, configuration: second, inputs: encoder.dimension, vocabulary: size)
       transducer = try Transducer(
@@ -110,66 +104,6 @@ public final class Model: Sendable {
     } else {
       secondEncoder = nil
       transducer = nil
-    }
-  }
-
-  private static func open(_ file: ModelConfiguration.File, in directory: String)
-    throws(ModelError) -> WeightsReader
-  {
-    let path = directory + "/" + file.file
-    guard FileManager.default.fileExists(atPath: path) else { throw .missingFile(path: path) }
-    let weights: SafetensorsFile
-    do {
-      weights = try SafetensorsFile(path: path)
-    } catch {
-      throw .weights(error.description)
-    }
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-    } catch {
-      throw .unreadable(path: path, reason: "\(error.localizedDescription)")
-    }
-    try verify(data, file, path: path)
-    return WeightsReader(file: weights)
-  }
-
-  private static func verify(_ bytes: Data, _ file: ModelConfiguration.File, path: String)
-    throws(ModelError)
-  {
-    let found = SHA256.hash(of: bytes).hexadecimal
-    guard found == file.sha256.lowercased() else {
-      throw .digestMismatch(path: path, expected: file.sha256, found: found)
-    }
-  }
-
-  private static func read(_ path: String, limit: Int) throws(ModelError) -> Data {
-    guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
-      throw .missingFile(path: path)
-    }
-    if let size = attributes[.size] as? Int, size > limit {
-      throw .unreadable(path: path, reason: "it has \(size) bytes; at most \(limit) are read")
-    }
-    do {
-      return try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw .unreadable(path: path, reason: "\(error.localizedDescription)")
-    }
-  }
-
-  private static func explain(_ error: any Error) -> String {
-    func place(_ path: [any CodingKey]) -> String {
-      path.isEmpty ? "the top level" : path.map(\.stringValue).joined(separator: ".")
-    }
-    switch error as? DecodingError {
-    case .keyNotFound(let key, let context):
-      return "the key \(key.stringValue) is missing at \(place(context.codingPath))"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      return "the value at \(place(context.codingPath)) has the wrong type"
-    case .dataCorrupted(let context):
-      return "it is not valid JSON, or the value at \(place(context.codingPath)) is unknown"
-    default:
-      return "it cannot be read"
     }
   }
 }

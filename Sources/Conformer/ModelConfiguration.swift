@@ -1,5 +1,6 @@
 import Audio
 import Foundation
+import Models
 
 /// model.json, read and checked; docs/model-format.md is normative.
 public struct ModelConfiguration: Codable, Sendable, Equatable {
@@ -82,15 +83,7 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
     public var joiner: Int
   }
 
-  public struct File: Codable, Sendable, Equatable {
-    public var file: String
-    public var sha256: String
-
-    public init(file: String, sha256: String) {
-      self.file = file
-      self.sha256 = sha256
-    }
-  }
+  public typealias File = ModelFile
 
   public struct Weights: Codable, Sendable, Equatable {
     public var device: File
@@ -166,9 +159,9 @@ public struct ModelConfiguration: Codable, Sendable, Equatable {
       if !(1...4096).contains(transducer.joiner) { return "transducer.joiner must be 1 to 4096" }
     }
     let optional = [weights.edge, languageModels?.edge, languageModels?.device]
-    let files = [vocabulary.file, weights.device.file] + optional.compactMap { $0?.file }
-    for file in files where file.isEmpty || file.contains("/") || file.hasPrefix(".") {
-      return "\"\(file)\" must be a plain file name in the model folder"
+    let files = [vocabulary, weights.device] + optional.compactMap { $0 }
+    for file in files where !file.isPlain {
+      return "\"\(file.file)\" must be a plain file name in the model folder"
     }
     return nil
   }

@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// The non-causal second encoder of the cascade (2304.00171): it sees the whole

@@ -1,3 +1,4 @@
+import Models
 import Tensors
 
 /// Two causal 3x3 convolutions with stride 2, then a projection: log-mel at 100 Hz to encoder

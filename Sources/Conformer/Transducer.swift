@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Tensors
 
 /// The transducer's predictor and joiner: a stateless embedding predictor (2109.07513) and a

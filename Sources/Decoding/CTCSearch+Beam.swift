@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 extension CTCSearch {
   /// Prefix beam search (Hannun et al. 2014, 1408.2873), with a language model and a lexicon where there are any.

@@ -1,5 +1,6 @@
 import Conformer
 import Foundation
+import Models
 
 /// Connectionist temporal classification: greedy search, the probability of given tokens, and prefix beam search over
 /// log posteriors.

@@ -1,4 +1,5 @@
 import Foundation
+import Models
 
 /// What a search found.
 public struct Hypothesis: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 /// The hypotheses of one search as a tree: each is its parent and one more token.
 ///

@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 /// From the second encoder's output to transcripts, by whichever head and with whatever knowledge of words.
 ///

@@ -1,5 +1,6 @@
 import Conformer
 import Foundation
+import Models
 
 /// Time-synchronous search with a transducer: greedy, and beam search that adds up the paths
 /// that lead to the same tokens, with a language model where there is one.

@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 /// Other words for some of a transcript's: what stands in another transcript where the two differ.
 struct WordEdit: Hashable {

@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 extension WordFusion {
   /// Language model and lexicon for a model's vocabulary; nil where there is neither, so that nothing is to be asked.
@@ -6,11 +7,14 @@ extension WordFusion {
   /// - Parameters:
   ///   - side: nil for no language model; one that the model lacks is no language model either.
   ///   - weights: nil takes what was tuned for this model, head and language model.
+  /// A model without CTC heads, whose decoder spells by itself, has none.
+  ///
   /// - Throws: `ModelError`, `LanguageModelError`, `DecodingSettingsError`.
   public static func make(
-    model: Model, side: Model.LanguageModelSide?, lexicon: Lexicon? = nil,
+    model: any SpeechModel, side: LanguageModelSide?, lexicon: Lexicon? = nil,
     decoder: ModelConfiguration.SecondPassDecoder, weights: SearchWeights? = nil
   ) throws -> WordFusion? {
+    guard let vocabulary = model.exitVocabulary else { return nil }
     var languageModel: LanguageModel?
     if let side, let path = try model.languageModelPath(side) {
       languageModel = try LanguageModel(path: path)
@@ -21,7 +25,7 @@ extension WordFusion {
       ?? DecodingSettings.load(directory: model.directory).weights(
         languageModel: languageModel == nil ? nil : side, decoder: decoder)
     return WordFusion(
-      vocabulary: model.vocabulary, languageModel: languageModel, lexicon: lexicon,
+      vocabulary: vocabulary, languageModel: languageModel, lexicon: lexicon,
       weights: tuned ?? SearchWeights())
   }
 }

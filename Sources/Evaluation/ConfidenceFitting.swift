@@ -38,7 +38,7 @@ public struct ConfidenceFitting: Sendable {
     }
     self.init(
       measured, name: name, folds: folds,
-      depths: paths.model.configuration.encoder.exits.map(\.afterBlock))
+      depths: paths.model.exitDepths)
   }
 
   /// The same from what was measured before.

@@ -1,6 +1,7 @@
 import Audio
 import Conformer
 import Decoding
+import Models
 
 /// `tandem-evaluate tune-language-model`: the search's weights that make the fewest word errors on dev.
 ///
@@ -35,7 +36,10 @@ public struct LanguageModelTuning: Sendable {
     threads: Int, progress: (@Sendable (Int) -> Void)? = nil
   ) throws {
     let items = limit.map { Array(manifest.items.prefix($0)) } ?? manifest.items
-    model = paths.model
+    guard let model = paths.model as? Model else {
+      throw LanguageModelTuningError.noLanguageModel(directory: paths.model.directory)
+    }
+    self.model = model
     self.threads = threads
     self.beamWidth = beamWidth
     self.name = name

@@ -2,8 +2,10 @@ import Audio
 import Basics
 import Conformer
 import Decoding
+import Models
 import Offload
 import Simulation
+import SpeechModels
 import TandemDevice
 
 /// `tandem-evaluate cost`: what a model's first pass costs a device (the columns beside the error rates in the tables of
@@ -26,6 +28,11 @@ public struct ModelCost: Sendable, Codable {
   /// Seconds of computing a second of audio.
   public var realTimeFactor: Double
 
+  /// What is computed at a time: a chunk, or, where nothing can be computed before the end, the whole utterance.
+  private static func pieceSeconds(_ model: any SpeechModel, _ seconds: Double) -> Double {
+    model.isStreaming ? model.chunkSeconds : min(seconds, model.maximumSeconds ?? seconds)
+  }
+
   /// Measures several models in turns, chunk by chunk, so that what else the machine does strikes them alike.
   ///
   /// - Parameters:
@@ -35,23 +42,25 @@ public struct ModelCost: Sendable, Codable {
   public static func measure(
     models: [String], seconds: Double = 10, rounds: Int = 4
   ) throws -> [ModelCost] {
-    let loaded = try models.map { try Model.load(directory: $0, parts: .device) }
+    let loaded = try models.map { try SpeechModels.load(directory: $0, parts: .device) }
     var generator = SeededGenerator(seed: 1)
     let samples = (0..<Int(seconds * Double(AudioReader.sampleRate))).map { _ in
       Float(Int64(generator.next() >> 44) - (1 << 19)) / Float(1 << 22)
     }
     var times = [[Double]](repeating: [], count: loaded.count)
     for round in 0..<max(2, rounds) {
-      let encoders = loaded.map { UtteranceEncoder(model: $0, depth: $0.blockCount) }
+      let encoders = loaded.map { $0.makeEncoder(firstLayer: 0, depth: $0.blockCount) }
       var places = [Int](repeating: 0, count: loaded.count)
       while places.contains(where: { $0 < samples.count }) {
         for (index, model) in loaded.enumerated() where places[index] < samples.count {
-          let piece = Int(model.chunkSeconds * Double(AudioReader.sampleRate))
+          let piece = Int(
+            Self.pieceSeconds(model, seconds) * Double(AudioReader.sampleRate))
           let end = min(samples.count, places[index] + piece)
           let clock = ContinuousClock()
           let taken = clock.measure {
             encoders[index].append(samples: samples[places[index]..<end])
-            _ = encoders[index].logPosteriors(exit: model.exitCount - 1)
+            if !model.isStreaming { encoders[index].finish() }
+            _ = encoders[index].output(ofExit: model.exitCount - 1)
           }
           if round > 0, end - places[index] == piece { times[index].append(taken.seconds * 1_000) }
           places[index] = end
@@ -69,10 +78,10 @@ public struct ModelCost: Sendable, Codable {
         model: pair.0, deviceParameters: pair.1.deviceParameterCount, blocks: pair.1.blockCount,
         operationsPerFrame: shape.frontEndOperations
           + shape.operations(blocks: 0, to: shape.blockCount) + shape.exitOperations,
-        stateBytes: UtteranceEncoder(model: pair.1).stateBytes,
-        chunkSeconds: pair.1.chunkSeconds, chunkMilliseconds: quantile(0.5),
+        stateBytes: pair.1.makeEncoder(firstLayer: 0, depth: 0).stateBytes,
+        chunkSeconds: pieceSeconds(pair.1, seconds), chunkMilliseconds: quantile(0.5),
         slowChunkMilliseconds: quantile(0.9),
-        realTimeFactor: mean / 1_000 / pair.1.chunkSeconds)
+        realTimeFactor: mean / 1_000 / pieceSeconds(pair.1, seconds))
     }
   }
 }

@@ -2,13 +2,16 @@ import Audio
 import Conformer
 import Decoding
 import FeatureCodec
+import Models
 import Offload
+import SpeechModels
 import TandemDevice
 import TandemEdge
+import Whisper
 
 /// The ways from an utterance to a transcript, in one process: every exit, and the edge where the model has a second pass.
 public struct Paths: Sendable {
-  public let model: Model
+  public let model: any SpeechModel
   /// nil for a model of exits alone.
   private let edge: EdgeRecognizer?
   /// What the device's features go through on their way to the edge.
@@ -22,6 +25,7 @@ public struct Paths: Sendable {
   public let exitConfidence: ExitConfidence
 
   /// - Parameters:
+  ///   - beamWidth: nil takes what the model's family usually takes: 8, or 1 for Whisper's.
   ///   - languageModel: of the edge's search; nil for none, and none where the model lacks it.
   ///   - exitLanguageModel: of the exits; nil for greedy search.
   ///   - lexicon: allows its words only, at the edge and at the exits.
@@ -29,26 +33,32 @@ public struct Paths: Sendable {
   ///   - needsEdge: false takes a model of exits alone too.
   /// - Throws: `ModelError`, `LanguageModelError`, `DecodingSettingsError`, `ExitConfidenceError`.
   public init(
-    modelDirectory: String, beamWidth: Int = 4,
+    modelDirectory: String, beamWidth: Int? = 4,
     decoder: ModelConfiguration.SecondPassDecoder? = nil,
-    languageModel: Model.LanguageModelSide? = .edge,
-    exitLanguageModel: Model.LanguageModelSide? = nil, lexicon: Lexicon? = nil,
-    weights: SearchWeights? = nil, codec: FeatureCodec, needsEdge: Bool = true
+    languageModel: LanguageModelSide? = .edge,
+    exitLanguageModel: LanguageModelSide? = nil, lexicon: Lexicon? = nil,
+    weights: SearchWeights? = nil, codec: FeatureCodec, needsEdge: Bool = true,
+    options: WhisperOptions = WhisperOptions()
   ) throws {
     let edge: EdgeRecognizer?
     do {
-      let whole = try Model.load(directory: modelDirectory, parts: .edge)
+      let whole = try SpeechModels.load(
+        directory: modelDirectory, parts: .edge, options: options)
       edge = try EdgeRecognizer(
-        model: whole, beamWidth: beamWidth, decoder: decoder, languageModel: languageModel,
-        lexicon: lexicon, weights: weights)
+        model: whole, beamWidth: beamWidth ?? (whole is WhisperModel ? 1 : 8), decoder: decoder,
+        languageModel: languageModel,
+        lexicon: lexicon, weights: weights, language: options.language)
     } catch ModelError.deviceOnly where !needsEdge {
       edge = nil  // exits alone
     }
-    model = try edge?.model ?? Model.load(directory: modelDirectory, parts: .device)
+    model =
+      try edge?.model
+      ?? SpeechModels.load(
+        directory: modelDirectory, parts: .device, options: options)
     self.edge = edge
     exitFusion = try WordFusion.make(
       model: model, side: exitLanguageModel, lexicon: lexicon, decoder: .ctc, weights: weights)
-    exitBeamWidth = beamWidth
+    exitBeamWidth = beamWidth ?? 8
     exitConfidence = try ExitConfidence.load(directory: modelDirectory)
     self.codec = codec
   }
@@ -66,14 +76,25 @@ public struct Paths: Sendable {
 
   /// How the exits' transcripts are made, such as "ctc-greedy".
   public var exitDecoderName: String {
+    guard model.exitVocabulary != nil else { return "whisper-greedy" }
     guard let exitFusion else { return "ctc-greedy" }
     return "ctc-beam-\(exitBeamWidth)" + (exitFusion.hasLanguageModel ? "-lm" : "")
       + (exitFusion.isConstrained ? "-lexicon" : "")
   }
 
+  /// The samples, cut at pauses as a device cuts them where they are longer than the model hears at a time.
+  public func parts(of samples: [Float]) -> [[Float]] {
+    guard let longest = model.maximumSeconds,
+      samples.count > Int(longest * Double(AudioReader.sampleRate))
+    else { return [samples] }
+    var endpointer = Endpointer(maximumSeconds: longest)
+    let parts = endpointer.append(samples) + [endpointer.finish()].compactMap { $0 }
+    return parts.map(\.samples)
+  }
+
   /// The whole first pass. `piece` milliseconds of audio at a time, or all at once with nil.
-  public func encode(_ samples: [Float], piece: Int? = nil) -> UtteranceEncoder {
-    let encoder = UtteranceEncoder(model: model, depth: model.blockCount)
+  public func encode(_ samples: [Float], piece: Int? = nil) -> any SpeechEncoder {
+    let encoder = model.makeEncoder(firstLayer: 0, depth: model.blockCount)
     if let piece {
       let size = max(1, piece * AudioReader.sampleRate / 1_000)
       for start in stride(from: 0, to: samples.count, by: size) {
@@ -95,61 +116,59 @@ public struct Paths: Sendable {
   }
 
   /// Every exit, shallowest first, each searched once.
-  public func exits(of encoder: UtteranceEncoder) -> [ExitReading] {
+  public func exits(of encoder: any SpeechEncoder) -> [ExitReading] {
     var all: [ExitReading] = []
     for number in 1...model.exitCount {
-      let posteriors = encoder.logPosteriors(exit: number - 1)
-      let search = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
+      let reading = read(number, of: encoder)
       let evidence = ExitEvidence(
-        exit: number, afterBlock: model.configuration.encoder.exits[number - 1].afterBlock,
-        search: search, previous: all.last?.search, confidence: exitConfidence)
+        exit: number, afterBlock: model.exitDepths[number - 1], search: reading.search,
+        previous: all.last?.search, confidence: exitConfidence)
       all.append(
-        ExitReading(
-          evidence: evidence, search: search,
-          text: hypothesis(posteriors, greedy: search.hypothesis).text))
+        ExitReading(evidence: evidence, search: reading.search, text: reading.hypothesis.text))
     }
     return all
   }
 
   /// Exit `number` (from 1): its confidences are always greedy search's, its transcript is a beam's where there is a language
   /// model or a lexicon for it.
-  public func exit(_ number: Int, of encoder: UtteranceEncoder) -> CTCSearch.Result {
-    let posteriors = encoder.logPosteriors(exit: number - 1)
-    var result = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
-    result.hypothesis = hypothesis(posteriors, greedy: result.hypothesis)
+  public func exit(_ number: Int, of encoder: any SpeechEncoder) -> CTCSearch.Result {
+    let reading = read(number, of: encoder)
+    var result = reading.search
+    result.hypothesis = reading.hypothesis
     return result
   }
 
-  private func hypothesis(_ posteriors: [Float], greedy: Hypothesis) -> Hypothesis {
-    guard let exitFusion else { return greedy }
-    return CTCSearch.beam(
-      posteriors, vocabulary: model.vocabulary, beam: exitBeamWidth, fusion: exitFusion
-    ).first ?? greedy
+  private func read(_ number: Int, of encoder: any SpeechEncoder) -> Decoding.ExitReading {
+    Decoding.ExitReading(
+      encoder.output(ofExit: number - 1), vocabulary: model.exitVocabulary, fusion: exitFusion,
+      beamWidth: exitBeamWidth)
   }
 
   /// What the edge answers when `encoder`'s features at `splitLayer` are shipped through the codec in
   /// packets of eight frames.
-  public func edge(_ encoder: UtteranceEncoder, splitLayer: Int) throws -> Hypothesis {
+  public func edge(_ encoder: any SpeechEncoder, splitLayer: Int) throws -> Hypothesis {
     try edge(encoder, splitLayer: splitLayer, codec: codec)
   }
 
   /// The same through another codec.
-  public func edge(_ encoder: UtteranceEncoder, splitLayer: Int, codec: FeatureCodec) throws
+  public func edge(_ encoder: any SpeechEncoder, splitLayer: Int, codec: FeatureCodec) throws
     -> Hypothesis
   {
     try recognizer().recognize(try shipped(encoder, splitLayer: splitLayer, codec: codec))
   }
 
   /// What the second encoder makes of features that were shipped through the codec.
-  public func secondPass(_ encoder: UtteranceEncoder, splitLayer: Int) throws -> SecondPass {
+  public func secondPass(_ encoder: any SpeechEncoder, splitLayer: Int) throws -> SecondPass {
+    // Only the Conformer's second pass is a second encoder.
+    guard let model = model as? Model else { throw ModelError.deviceOnly(path: model.directory) }
     let far = try shipped(encoder, splitLayer: splitLayer, codec: codec)
     far.finish()
     return try model.secondPass(far.frames(at: model.blockCount))
   }
 
   /// The edge's half of the first pass, fed with what came out of the codec.
-  private func shipped(_ encoder: UtteranceEncoder, splitLayer: Int, codec: FeatureCodec) throws
-    -> UtteranceEncoder
+  private func shipped(_ encoder: any SpeechEncoder, splitLayer: Int, codec: FeatureCodec) throws
+    -> any SpeechEncoder
   {
     let d = model.dimension
     var packetiser = try Packetiser(
@@ -166,7 +185,7 @@ public struct Paths: Sendable {
   }
 
   /// The same without any split: what the edge's decoder makes of the device's own last layer.
-  public func unsplit(_ encoder: UtteranceEncoder) throws -> Hypothesis {
+  public func unsplit(_ encoder: any SpeechEncoder) throws -> Hypothesis {
     try recognizer().recognize(encoder)
   }
 }

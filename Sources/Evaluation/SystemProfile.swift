@@ -2,6 +2,7 @@ import Audio
 import Conformer
 import Decoding
 import FeatureCodec
+import Models
 import Offload
 import Simulation
 import TandemDevice
@@ -66,11 +67,11 @@ public struct SystemProfile: Sendable {
     profile = try Profile(
       header: ProfileHeader(
         source:
-          "\(model.configuration.name) \(model.fingerprint), \(paths.edgeDecoderName ?? "no edge"), \(name)",
+          "\(model.name) \(model.fingerprint), \(paths.edgeDecoderName ?? "no edge"), \(name)",
         shape: ModelShape(model), dimension: model.dimension, splitLayers: layers,
         codecs: FeatureCodec.table.map(\.index), baselines: channels.map(\.name),
         prefixSeconds: Double(Self.prefixMilliseconds) / 1_000,
-        chunkFrames: model.configuration.encoder.chunkFrames),
+        chunkFrames: model.chunkFrames),
       utterances: utterances)
   }
 
@@ -81,9 +82,9 @@ public struct SystemProfile: Sendable {
   /// changes no result (`SplitTests`).
   private static func encode(
     _ samples: [Float], paths: Paths
-  ) -> (UtteranceEncoder, [ProfiledUtterance.Prefix]) {
+  ) -> (any SpeechEncoder, [ProfiledUtterance.Prefix]) {
     let model = paths.model
-    let encoder = UtteranceEncoder(model: model, depth: model.blockCount)
+    let encoder = model.makeEncoder(firstLayer: 0, depth: model.blockCount)
     let size = prefixMilliseconds * AudioReader.sampleRate / 1_000
     var prefixes: [ProfiledUtterance.Prefix] = []
     for start in stride(from: 0, to: samples.count, by: size) {

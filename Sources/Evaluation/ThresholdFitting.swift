@@ -45,7 +45,7 @@ public struct ThresholdFitting: Sendable {
         utterance.exits.enumerated().map { exit, result in
           CalibrationSample(
             utterance: items[index].name, exit: exit + 1,
-            afterBlock: paths.model.configuration.encoder.exits[exit].afterBlock,
+            afterBlock: paths.model.exitDepths[exit],
             confidence: result.evidence.confidence(criterion),
             wordErrors: result.errors, referenceWords: utterance.words,
             edgeWordErrors: utterance.edge, tokens: result.tokens, seconds: utterance.seconds)

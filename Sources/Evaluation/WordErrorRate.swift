@@ -128,14 +128,25 @@ public struct WordErrorRateEvaluation: Sendable {
       let item = items[index]
       var samples = try AudioReader.readAll(path: item.path)
       if let noise { samples = noise.mixed(samples, number: index) }
-      func transcripts(_ encoder: UtteranceEncoder) throws -> ([Paths.ExitReading], [String]) {
-        let exits = paths.exits(of: encoder)
-        let edge = paths.hasEdge ? [try paths.edge(encoder, splitLayer: splitLayer).text] : []
-        return (exits, exits.map(\.text) + edge)
+      // What an utterance is judged by is its first part's, where it had to be cut.
+      func transcripts(piece: Int?) throws -> ([Paths.ExitReading], [String]) {
+        var first: [Paths.ExitReading]?
+        var texts: [[String]] = []
+        for part in paths.parts(of: samples) {
+          let encoder = paths.encode(part, piece: piece)
+          let exits = paths.exits(of: encoder)
+          let edge = paths.hasEdge ? [try paths.edge(encoder, splitLayer: splitLayer).text] : []
+          first = first ?? exits
+          texts.append(exits.map(\.text) + edge)
+        }
+        let joined = (texts.first ?? []).indices.map { path in
+          texts.map { $0[path] }.filter { !$0.isEmpty }.joined(separator: " ")
+        }
+        return (first ?? [], joined)
       }
-      let (exits, texts) = try transcripts(paths.encode(samples))
+      let (exits, texts) = try transcripts(piece: nil)
       let differing = try chunks.map { chunk -> Int in
-        let (_, pieces) = try transcripts(paths.encode(samples, piece: chunk))
+        let (_, pieces) = try transcripts(piece: chunk)
         return zip(pieces, texts).filter { $0 != $1 }.count
       }
       let all = texts + (peerTexts.map { [$0[index]] } ?? [])
@@ -174,7 +185,7 @@ public struct WordErrorRateEvaluation: Sendable {
         selections.append(
           Self.selection(
             members, set: set, criterion: selection.criterion, hasEdge: paths.hasEdge,
-            depths: paths.model.configuration.encoder.exits.map(\.afterBlock)))
+            depths: paths.model.exitDepths))
       }
       var before: [WordErrors]?
       for path in names.indices {

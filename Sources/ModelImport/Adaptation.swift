@@ -1,6 +1,7 @@
 import Basics
 import Conformer
 import Foundation
+import Models
 import Whisper
 
 /// What was trained on top of public weights: an adaptation folder, read and checked. docs/model-format.md is normative.

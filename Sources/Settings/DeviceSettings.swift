@@ -47,6 +47,10 @@ public struct DeviceSettings: Sendable {
   public var decodingLexicon: String?
   /// Hypotheses that the exits' search keeps.
   public var decodingBeamSize: Int
+  /// Whether Whisper's windows are always 30 s long.
+  public var paddedWindows: Bool
+  /// What is spoken, such as "en", for a model that knows several languages; nil: what model.json says.
+  public var language: String?
   /// Seconds from the end of the utterance to the answer.
   public var deadlineSeconds: Double
   /// Whether the device's own transcript is given when the edge is late.
@@ -110,6 +114,8 @@ public struct DeviceSettings: Sendable {
     decodingLanguageModel = resolved.string("decoding.languageModel")
     decodingLexicon = resolved.optional("decoding.lexicon")
     decodingBeamSize = resolved.integer("decoding.beamSize")
+    paddedWindows = resolved.boolean("decoding.paddedWindows")
+    language = resolved.optional("decoding.language")
     deadlineSeconds = resolved.number("deadlineSeconds")
     hedge = resolved.boolean("hedge")
     decisionLog = resolved.optional("decisionLog.path")

@@ -128,6 +128,14 @@ extension DeviceSettings {
         "decoding.beamSize", .integer(1...64), default: .integer(8),
         "Hypotheses that the exits' search keeps, where there is a language model or a lexicon."),
       SettingKey(
+        "decoding.paddedWindows", .boolean, default: .boolean(false),
+        "Whether a model of Whisper's family always hears 30 s, whatever was said: as its public "
+          + "weights were trained, and as dear."),
+      SettingKey(
+        "decoding.language", .string, default: .string(""),
+        "What is spoken, such as en, for a model that knows several languages. Empty: what model.json says."
+      ),
+      SettingKey(
         "deadlineSeconds", .number(0.05...600), default: .number(2),
         "Seconds from the end of the utterance until the answer must be there."),
       SettingKey(

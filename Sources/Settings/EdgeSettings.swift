@@ -26,6 +26,10 @@ public struct EdgeSettings: Sendable {
   public var maximumSeconds: Double
   /// Hypotheses that the transducer's search keeps.
   public var beamSize: Int
+  /// Hypotheses that Whisper's decoder keeps.
+  public var whisperBeamSize: Int
+  /// What is spoken, such as "en", for a model that knows several languages; nil: what model.json says.
+  public var language: String?
   /// "model", "transducer", "ctc" or "fused".
   public var decoder: String
   /// "edge", "device" or "none".
@@ -56,6 +60,8 @@ public struct EdgeSettings: Sendable {
     inferenceThreads = threads == 0 ? nil : threads
     queueLimit = resolved.integer("inference.queueLimit")
     beamSize = resolved.integer("inference.beamSize")
+    whisperBeamSize = resolved.integer("inference.whisperBeamSize")
+    language = resolved.optional("inference.language")
     decoder = resolved.string("inference.decoder")
     languageModel = resolved.string("inference.languageModel")
     lexicon = resolved.optional("inference.lexicon")

@@ -36,6 +36,13 @@ extension EdgeSettings {
         "inference.beamSize", .integer(1...64), default: .integer(8),
         "Hypotheses that the second pass's search keeps. 1: greedy."),
       SettingKey(
+        "inference.whisperBeamSize", .integer(1...64), default: .integer(1),
+        "The same for a model of Whisper's family, whose decoder costs far more a hypothesis."),
+      SettingKey(
+        "inference.language", .string, default: .string(""),
+        "What is spoken, such as en, for a model that knows several languages. Empty: what model.json says."
+      ),
+      SettingKey(
         "inference.decoder", .choice(["model", "transducer", "ctc", "fused"]),
         default: .string("model"),
         "What makes the transcript of the second pass. model: what model.json names, the one that did "

@@ -5,6 +5,9 @@ import Kernels
 /// In place: x · sigmoid(x).
 public func applySiLU(_ x: UnsafeMutablePointer<Float>, count: Int) { tandem_silu(x, count) }
 
+/// In place: the exact GELU, x · (1 + erf(x / √2)) / 2 (1606.08415).
+public func applyGELU(_ x: UnsafeMutablePointer<Float>, count: Int) { tandem_gelu(x, count) }
+
 /// `out` `[rows, columns]` = first half · sigmoid(second half) of `x` `[rows, 2 columns]`.
 public func gatedLinearUnit(
   _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, rows: Int, columns: Int
@@ -38,4 +41,9 @@ public func depthwiseConvolution(
 ) {
   tandem_depthwise(
     x, weight.pointer, bias.pointer, out, rows, weight.shape[1], weight.shape[0])
+}
+
+/// Every one of `rows` rows of `x` becomes `bias`.
+public func fillRows(_ x: UnsafeMutablePointer<Float>, _ bias: Tensor, rows: Int) {
+  tandem_fill_rows(x, bias.pointer, rows, bias.count)
 }

@@ -54,6 +54,42 @@ public func matrixProductTransposed(
     accumulate ? 1 : 0, c, blasint(strideC == 0 ? columns : strideC))
 }
 
+extension Linear {
+  /// The same for few rows, one product of matrix and vector each: a matrix product would first copy all of W into another order,
+  /// which for a single row costs more than the product itself.
+  public func applyToFew(
+    _ x: UnsafePointer<Float>, rows: Int, into out: UnsafeMutablePointer<Float>
+  ) {
+    guard rows <= 2 else { return apply(x, rows: rows, into: out) }
+    tandem_fill_rows(out, bias.pointer, rows, outputs)
+    for row in 0..<rows {
+      matrixVectorProduct(
+        weight.pointer, x + row * inputs, into: out + row * outputs, rows: outputs, columns: inputs,
+        accumulate: true)
+    }
+  }
+}
+
+/// y `[rows]` (+)= A `[rows, columns]` x `[columns]`.
+public func matrixVectorProduct(
+  _ a: UnsafePointer<Float>, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
+  rows: Int, columns: Int, accumulate: Bool = false
+) {
+  cblas_sgemv(
+    CblasRowMajor, CblasNoTrans, blasint(rows), blasint(columns), 1, a, blasint(columns), x, 1,
+    accumulate ? 1 : 0, y, 1)
+}
+
+/// C `[rows, columns]` = A `[rows, inner]` B, B `[inner, columns]`, in double precision.
+public func matrixProduct(
+  _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, into c: UnsafeMutablePointer<Double>,
+  rows: Int, columns: Int, inner: Int
+) {
+  cblas_dgemm(
+    CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(columns), blasint(inner), 1,
+    a, blasint(inner), b, blasint(columns), 0, c, blasint(columns))
+}
+
 /// C `[rows, columns]` = A `[rows, inner]` B, B `[inner, columns]`. Strides as above.
 public func matrixProduct(
   _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,

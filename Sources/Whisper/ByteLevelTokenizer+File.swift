@@ -1,5 +1,5 @@
-import Conformer
 import Foundation
+import Models
 
 extension ByteLevelTokenizer {
   /// Reads a tokenizer.json.

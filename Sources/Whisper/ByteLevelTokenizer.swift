@@ -1,5 +1,5 @@
-import Conformer
 import Foundation
+import Models
 
 /// Byte-level BPE as GPT-2 and Whisper use it: every token is a string of bytes, so every text has tokens and every
 /// sequence of tokens is some bytes.

@@ -1,4 +1,4 @@
-import Conformer
+import Models
 
 /// The control tokens that Whisper's prompt and decoding need, found by name.
 public struct WhisperTokens: Sendable, Equatable {

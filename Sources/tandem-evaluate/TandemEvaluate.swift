@@ -7,6 +7,7 @@ import FeatureCodec
 import Foundation
 import Offload
 import TandemDevice
+import Whisper
 
 @main
 struct TandemEvaluate: ParsableCommand {
@@ -53,13 +54,28 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "Only the first N recordings.")
   var limit: Int?
 
-  @Option(help: "Paths of the edge's beam search; 1 is greedy.")
-  var beam = 8
+  @Option(
+    help:
+      "Paths of the edge's beam search; 1 is greedy. 8 if left out, and 1 for Whisper's family, whose paths cost far more."
+  )
+  var beam: Int?
 
   @Option(help: "The edge's decoder: transducer, ctc or fused; what the model says if left out.")
   var decoder: ModelConfiguration.SecondPassDecoder?
 
   @OptionGroup var words: WordOptions
+
+  @Flag(
+    help:
+      "Let a model of Whisper's family hear 30 s whatever was said, as its public weights were trained."
+  )
+  var paddedWindows = false
+
+  @Option(
+    help:
+      "What is spoken, such as en, for a model that knows several languages; what model.json says if left out."
+  )
+  var language: String?
 
   @Option(help: "Threads.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
@@ -69,7 +85,7 @@ struct CommonOptions: ParsableArguments {
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
-    if !(1...64).contains(beam) { throw ValidationError("--beam must be 1 to 64") }
+    if let beam, !(1...64).contains(beam) { throw ValidationError("--beam must be 1 to 64") }
     if !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256") }
   }
 
@@ -81,7 +97,8 @@ struct CommonOptions: ParsableArguments {
       modelDirectory: model, beamWidth: beam, decoder: decoder,
       languageModel: words.languageModel.side, exitLanguageModel: words.exitLanguageModel.side,
       lexicon: words.lexicon.map { try Lexicon(path: $0) },
-      weights: words.weights(model: model, decoder: decoder), codec: codec, needsEdge: needsEdge)
+      weights: words.weights(model: model, decoder: decoder), codec: codec, needsEdge: needsEdge,
+      options: WhisperOptions(padsWindows: paddedWindows, language: language))
   }
 }
 

@@ -4,6 +4,7 @@ import Decoding
 import Evaluation
 import FeatureCodec
 import Foundation
+import Models
 
 struct TuneLanguageModelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -40,11 +41,11 @@ struct TuneLanguageModelCommand: ParsableCommand {
       var tuning = try LanguageModelTuning(
         manifest: manifest,
         name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
-        beamWidth: common.beam, limit: common.limit, threads: common.threads,
+        beamWidth: common.beam ?? 8, limit: common.limit, threads: common.threads,
         progress: { bar.update($0) })
-      let models = paths.model.configuration.languageModels
-      let there: [Model.LanguageModelSide] =
-        (models?.edge == nil ? [] : [.edge]) + (models?.device == nil ? [] : [.device])
+      let there = try LanguageModelSide.allCases.filter {
+        try paths.model.languageModelPath($0) != nil
+      }
       let chosen = sides.isEmpty ? there : sides.compactMap(\.side)
       if chosen.isEmpty { throw LanguageModelTuningError.noLanguageModel(directory: common.model) }
       var settings = try DecodingSettings.load(directory: common.model)

@@ -1,5 +1,6 @@
 import Conformer
 import Foundation
+import Models
 import Testing
 
 @testable import Decoding

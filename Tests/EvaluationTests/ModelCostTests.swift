@@ -1,5 +1,6 @@
 import Conformer
 import Evaluation
+import Models
 import Testing
 
 @Suite("What a model's first pass costs")

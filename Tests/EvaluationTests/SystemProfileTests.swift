@@ -56,7 +56,7 @@ struct SystemProfileTests {
       let prefixes = try #require(utterance.prefixes)
       #expect(prefixes.count == [2, 4][number])
       for prefix in prefixes {
-        let encoder = UtteranceEncoder(model: paths.model, depth: paths.model.blockCount)
+        let encoder = paths.model.makeEncoder(firstLayer: 0, depth: paths.model.blockCount)
         encoder.append(samples: samples[..<Int(prefix.seconds * 16_000)])
         for exit in prefix.exits {
           let result = paths.exit(exit.exit, of: encoder)

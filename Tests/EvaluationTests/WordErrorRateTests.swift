@@ -1,5 +1,6 @@
 import Conformer
 import Foundation
+import Models
 import Offload
 import Testing
 
@@ -19,13 +20,13 @@ struct WordErrorRateTests {
       ("path\tset\ttext\n" + recordings.map { "\($0.1)\t\($0.0)\tONE TWO\n" }.joined()).utf8
     ).write(to: URL(fileURLWithPath: manifest))
     let paths = try Paths(modelDirectory: goldenModel("characters"), beamWidth: 2, codec: .at(0))
-    let exits = paths.model.configuration.encoder.exits
+    let exits = paths.model.exitDepths
     // Every exit is sure of everything; then none is.
     for threshold in [0.0, 2.0] {
       let calibration = Calibration(
         entries: exits.enumerated().map {
           CalibrationEntry(
-            exit: $0.offset + 1, afterBlock: $0.element.afterBlock, criterion: .sentencePosterior,
+            exit: $0.offset + 1, afterBlock: $0.element, criterion: .sentencePosterior,
             threshold: threshold)
         })
       let result = try WordErrorRateEvaluation(
@@ -36,7 +37,7 @@ struct WordErrorRateTests {
         result.rows.map { ($0.set, $0.utterances) }, uniquingKeysWith: { first, _ in first })
       #expect(sizes == ["a": 1, "b": 1, "c": 1, "ac": 2, "pooled": 3])
       let stops = try #require(result.selections.first { $0.set == "ac" })
-      let depth = threshold == 0 ? exits[0].afterBlock : exits[exits.count - 1].afterBlock
+      let depth = threshold == 0 ? exits[0] : exits[exits.count - 1]
       #expect(stops.averageDepth == Double(depth))
       #expect(stops.answered[threshold == 0 ? 0 : exits.count] == 2)
       #expect(stops.answered.reduce(0, +) == 2)
@@ -76,11 +77,11 @@ struct WordErrorRateTests {
       try Paths(modelDirectory: folder, codec: .at(0))
     }
     let paths = try Paths(modelDirectory: folder, codec: .at(0), needsEdge: false)
-    let exits = paths.model.configuration.encoder.exits
+    let exits = paths.model.exitDepths
     let calibration = Calibration(
       entries: exits.enumerated().map {
         CalibrationEntry(
-          exit: $0.offset + 1, afterBlock: $0.element.afterBlock, criterion: .sentencePosterior,
+          exit: $0.offset + 1, afterBlock: $0.element, criterion: .sentencePosterior,
           threshold: 2)
       })
     let result = try WordErrorRateEvaluation(

@@ -19,8 +19,8 @@ enum Fixtures {
     exits: (1...4).map { .init(exit: $0, afterBlock: 2 * $0) }, framesPerSecond: 25,
     frontEndOperations: 1e6,
     blockOperations: Array(
-      repeating: ModelShape.blockOperations(
-        dimension: 144, feedForward: 576, kernel: 15, attentionContext: 64), count: 8),
+      // A Conformer's block with d = 144, a feed-forward of 576, 15 taps and 64 frames in sight.
+      repeating: 995_040, count: 8),
     exitOperations: 1e5, secondPassOperations: 3e6)
 
   static func exit(_ number: Int, entropy: Double, posterior: Double = 0.5) -> ExitEvidence {

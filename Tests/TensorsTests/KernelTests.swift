@@ -27,6 +27,17 @@ struct KernelTests {
     #expect(zip(fast, slow).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) })
   }
 
+  @Test(arguments: [1, 7, 16, 33, 577])
+  func gelu(count: Int) {
+    for scale: Float in [0.01, 1, 8, 700] {
+      var fast = random(count, scale: scale)
+      var slow = fast
+      tandem_gelu(&fast, count)
+      tandem_gelu_oracle(&slow, count)
+      #expect(zip(fast, slow).allSatisfy { abs($0 - $1) <= 4e-7 * max(1, abs($1)) })
+    }
+  }
+
   @Test(arguments: [1, 15, 16, 144])
   func gatedLinearUnit(columns: Int) {
     let x = random(6 * columns, scale: 20)

@@ -1,5 +1,5 @@
-import Conformer
 import Foundation
+import Models
 import Testing
 
 @testable import Whisper

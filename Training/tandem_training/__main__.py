@@ -1,4 +1,4 @@
-"""python -m tandem_training librispeech|prepare|synthesise|teach|train|train-timed|evaluate|export|average|experiment|plot|tables|language-model|overlap|peer|summarise|golden"""
+"""python -m tandem_training librispeech|prepare|synthesise|teach|train|train-timed|evaluate|export|average|experiment|plot|tables|language-model|overlap|peer|summarise|golden|golden-whisper"""
 
 from __future__ import annotations
 
@@ -122,6 +122,12 @@ def arguments() -> argparse.ArgumentParser:
 
     command = commands.add_parser("golden", help="tiny seeded models with every intermediate value, for the engine's tests")
     command.add_argument("--out", type=Path, required=True)
+
+    command = commands.add_parser("golden-whisper", help="the same for Whisper's family, by openai-whisper; or for a whole model folder and a recording")
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--model", type=Path, help="a model folder; tiny models of its own if left out")
+    command.add_argument("--audio", type=Path, help="a recording for --model")
+    command.add_argument("--seconds", type=float, help="the window's length; the longest if left out")
     return parser
 
 
@@ -282,6 +288,15 @@ def main() -> int:
             from .golden import write_golden
 
             write_golden(options.out)
+        elif options.command == "golden-whisper":
+            from .whisper_golden import write_reference, write_tiny
+
+            if (options.model is None) != (options.audio is None):
+                raise ValueError("golden-whisper: --model and --audio go together")
+            if options.model is None:
+                write_tiny(options.out)
+            else:
+                write_reference(options.model, options.audio, options.out, options.seconds)
     except (ManifestError, RecipeError, LexiconError, SynthesisError, MeasurementsError, FileNotFoundError, InterruptedError, ValueError) as error:
         print(f"tandem_training {options.command}: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 import Basics
-import Conformer
 import FeatureCodec
+import Models
 import TandemProtocol
 
 /// What the device asks of the edge for one utterance.
@@ -39,12 +39,12 @@ public struct OffloadRequest: Sendable {
   }
 
   /// - Parameters:
-  ///   - features: `[n, dimension]` of `splitLayer`, as `UtteranceEncoder.frames(at:)` gives them.
+  ///   - features: `[n, dimension]` of `splitLayer`, as `SpeechEncoder.frames(at:)` gives them.
   ///   - packetDuration: seconds of features in a packet.
   ///   - utteranceID: 16 bytes; nil: random ones.
   ///   - deadline: seconds that the edge may take.
   public init(
-    model: Model, splitLayer: Int, codec: FeatureCodec, features: [Float],
+    model: any SpeechModel, splitLayer: Int, codec: FeatureCodec, features: [Float],
     packetDuration: Double = 0.32, utteranceID: [UInt8]? = nil, deadline: Double
   ) {
     self.init(

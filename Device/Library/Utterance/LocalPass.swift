@@ -1,7 +1,7 @@
 import Audio
-import Conformer
 import Decoding
 import Inference
+import Models
 import Offload
 import Synchronization
 
@@ -40,9 +40,9 @@ final class LocalPass: @unchecked Sendable {
     var isOver = false
   }
 
-  private let model: Model
+  private let model: any SpeechModel
   private let pool: InferencePool
-  private let encoder: UtteranceEncoder
+  private let encoder: any SpeechEncoder
   private let fusion: WordFusion?
   private let beamWidth: Int
   private let confidence: ExitConfidence
@@ -52,7 +52,7 @@ final class LocalPass: @unchecked Sendable {
   ///   - fusion: language model and lexicon for the transcripts; nil for greedy search.
   ///   - confidence: what makes a probability of the exits' confidences.
   init(
-    model: Model, pool: InferencePool, fusion: WordFusion? = nil, beamWidth: Int = 8,
+    model: any SpeechModel, pool: InferencePool, fusion: WordFusion? = nil, beamWidth: Int = 8,
     confidence: ExitConfidence = .empty
   ) {
     self.fusion = fusion
@@ -61,7 +61,7 @@ final class LocalPass: @unchecked Sendable {
     precondition(pool.threads == 1, "an utterance's layers are computed by one thread")
     self.model = model
     self.pool = pool
-    encoder = UtteranceEncoder(model: model, depth: 0)
+    encoder = model.makeEncoder(firstLayer: 0, depth: 0)
   }
 
   /// Takes 16 kHz samples while the user speaks; features and subsampling only.
@@ -106,20 +106,20 @@ final class LocalPass: @unchecked Sendable {
   /// - Returns: nil if the last chunk has not even come to the first exit of those that keep up.
   func heard() async throws -> [ExitResult]? {
     try await pool.run { _ in
-      let exits = self.model.configuration.encoder.exits
-      let chunk = self.model.configuration.encoder.chunkFrames
+      let depths = self.model.exitDepths
+      let chunk = self.model.chunkFrames
       let whole = self.encoder.frameCount(at: 0) / chunk * chunk
-      if let first = exits.first, first.afterBlock <= self.encoder.depth,
-        self.encoder.frameCount(at: first.afterBlock) < whole
+      if let first = depths.first, first <= self.encoder.depth,
+        self.encoder.frameCount(at: first) < whole
       {
         return nil
       }
       var results: [ExitResult] = []
-      for (index, exit) in exits.enumerated()
-      where exit.afterBlock <= self.encoder.depth && whole > 0
-        && self.encoder.frameCount(at: exit.afterBlock) >= whole
+      for (index, depth) in depths.enumerated()
+      where depth <= self.encoder.depth && whole > 0
+        && self.encoder.frameCount(at: depth) >= whole
       {
-        self.begin(blocks: exit.afterBlock, exits: index + 1)
+        self.begin(blocks: depth, exits: index + 1)
         results.append(self.result(exit: index + 1, previous: results.last))
       }
       return results
@@ -147,7 +147,7 @@ final class LocalPass: @unchecked Sendable {
       while self.all.count < exit {
         if cancellation.isCancelled { throw CancellationError() }
         let number = self.all.count + 1
-        let block = self.model.configuration.encoder.exits[number - 1].afterBlock
+        let block = self.model.exitDepths[number - 1]
         self.begin(blocks: block, exits: number)
         self.encoder.advance(to: block)
         let result = self.result(exit: number, previous: self.all.last)
@@ -193,19 +193,13 @@ final class LocalPass: @unchecked Sendable {
 
   /// Only on `pool`.
   private func result(exit: Int, previous: ExitResult?) -> ExitResult {
-    let posteriors = encoder.logPosteriors(exit: exit - 1)
-    // What policies decide by stays greedy search's, which thresholds were fitted to.
-    let search = CTCSearch.greedy(posteriors, vocabulary: model.vocabulary)
-    var hypothesis = search.hypothesis
-    if let fusion {
-      let found = CTCSearch.beam(
-        posteriors, vocabulary: model.vocabulary, beam: beamWidth, fusion: fusion)
-      hypothesis = found.first ?? hypothesis
-    }
+    let reading = ExitReading(
+      encoder.output(ofExit: exit - 1), vocabulary: model.exitVocabulary, fusion: fusion,
+      beamWidth: beamWidth)
     return ExitResult(
       evidence: ExitEvidence(
-        exit: exit, afterBlock: model.configuration.encoder.exits[exit - 1].afterBlock,
-        search: search, previous: previous?.search, confidence: confidence),
-      hypothesis: hypothesis, search: search)
+        exit: exit, afterBlock: model.exitDepths[exit - 1], search: reading.search,
+        previous: previous?.search, confidence: confidence),
+      hypothesis: reading.hypothesis, search: reading.search)
   }
 }

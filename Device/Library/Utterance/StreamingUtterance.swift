@@ -78,10 +78,13 @@ public actor StreamingUtterance {
     guard !new.isEmpty else { return }
     let isFirst = samples.isEmpty
     samples += new
-    if isFirst {
+    let isStreaming = recognizer.model.isStreaming
+    if isFirst, isStreaming {
       try await driver.begin()
     }
     try await machinery.pass.append(new)
+    // A model that needs all of the utterance begins at its end, as if it had been handed over as a whole.
+    guard isStreaming else { return }
     if samples.count - consideredSamples >= 2 * interval { await computing?.value }
     if let failure { throw failure }
     // Cancelled meanwhile.

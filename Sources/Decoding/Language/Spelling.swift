@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 /// The letters of text as small numbers: apostrophe 0, A-Z 1 to 26, the space between words 27.
 ///

@@ -1,4 +1,5 @@
 import Conformer
+import Models
 
 /// What language model and lexicon say of a hypothesis while it grows token by token.
 ///

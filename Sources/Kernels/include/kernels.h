@@ -17,6 +17,10 @@
 void tandem_silu(float *x, size_t count);
 void tandem_silu_oracle(float *x, size_t count);
 
+/// In place: the exact GELU, x = x * (1 + erf(x / sqrt(2))) / 2, to 2e-7 of max(1, |x|).
+void tandem_gelu(float *x, size_t count);
+void tandem_gelu_oracle(float *x, size_t count);
+
 /// out[row][c] = in[row][c] * sigmoid(in[row][columns + c]); `in` has 2 * columns a row.
 void tandem_gated_linear_unit(const float *in, float *out, size_t rows, size_t columns);
 void tandem_gated_linear_unit_oracle(const float *in, float *out, size_t rows, size_t columns);

@@ -54,22 +54,4 @@ public struct ModelShape: Hashable, Codable, Sendable {
     for block in lower..<upper { sum += blockOperations[block] }
     return sum
   }
-
-  /// Operations a frame of one Conformer block: two feed-forward modules (8 d f), the convolution module
-  /// (pointwise 4 d² and 2 d², depthwise 2 d K) and, if `attentionContext` is not 0, four projections
-  /// (8 d²) and scores with their weighted sum (4 d context).
-  /// - Parameters:
-  ///   - dimension: d, the model's width.
-  ///   - feedForward: f, the width inside the feed-forward modules.
-  ///   - kernel: K, taps of the depthwise convolution.
-  ///   - attentionContext: frames that a frame attends to, 0 for a convolution-only block.
-  public static func blockOperations(
-    dimension: Int, feedForward: Int, kernel: Int, attentionContext: Int
-  ) -> Double {
-    let d = Double(dimension)
-    let feedForwards = 8 * d * Double(feedForward)
-    let convolution = 6 * d * d + 2 * d * Double(kernel)
-    let attention = attentionContext > 0 ? 8 * d * d + 4 * d * Double(attentionContext) : 0
-    return feedForwards + convolution + attention
-  }
 }
