@@ -20,7 +20,7 @@ evaluate() {
   name=$1
   shift
   Benchmarks/record.sh "$results" "$name-$split" .build/release/tandem-evaluate wer --manifest "$shared/speech/manifest.tsv" \
-    --split "$split" --format json --pool sentences=speechocean762,ljspeech,vctk "$@"
+    --split "$split" --format json --pool sentences=speechocean762,ljspeech,vctk,librispeech,librispeech-other,common-voice "$@"
 }
 if [ "$split" = test ]; then
   fingerprint=$(sha256sum Models/english/model.json | cut -d' ' -f1)

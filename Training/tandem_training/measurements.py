@@ -11,7 +11,9 @@ from pathlib import Path
 
 from .plot import draw_lines
 
-ORDER = ("wake-word", "fsdd", "speech-commands", "speechocean762", "ljspeech", "vctk", "sentences", "pooled")
+ORDER = (
+    "wake-word", "fsdd", "speech-commands", "an4", "speechocean762", "ljspeech", "vctk", "librispeech", "librispeech-other", "common-voice", "sentences", "pooled",
+)
 SEARCHES = (
     ("greedy", "greedy, no language model"),
     ("without-language-model", "beam of 8 at the edge, no language model"),
