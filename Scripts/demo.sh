@@ -3,11 +3,13 @@
 #
 #   Scripts/demo.sh [FOLDER WITH THE PROGRAMS]
 #
-# Everything that it writes lies in a throw-away folder; set TANDEM_DEMO_FOLDER to keep it.
+# The model is Models/sentences, whose public part is fetched once into a cache (Scripts/fetch-models.sh); without a network or
+# pip it is Models/english. TANDEM_DEMO_MODEL names another folder.
+# Everything else that it writes lies in a throw-away folder; set TANDEM_DEMO_FOLDER to keep it.
 set -eu
 cd "$(dirname "$0")/.."
 programs=${1:-.build/release}
-model=Models/english
+model=${TANDEM_DEMO_MODEL:-}
 folder=${TANDEM_DEMO_FOLDER:-$(mktemp -d)}
 mkdir -p "$folder"
 edge=
@@ -27,6 +29,13 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+if [ -z "$model" ]; then
+  echo "== the model for sentences: public weights, and what was trained on them"
+  model=$(TANDEM_PROGRAMS="$programs" Scripts/fetch-models.sh Models/sentences) || {
+    echo "The demo goes on with Models/english, which is small and knows commands better than sentences."
+    model=Models/english
+  }
+fi
 certificates=$folder/certificates
 echo "== a private authority, and a certificate for each end"
 "$programs/tandem-edge" certificates init --folder "$certificates"
