@@ -44,13 +44,29 @@ public final class DecisionLog: Sendable {
       configuration.label = "decision-log"
       // Another writer (a second device process) may hold the lock for a moment; our queue can wait.
       configuration.busyMode = .timeout(2)
+      try NewLog.make(path: path)
       try Self.refuseForeignFile(path: path)
       pool = try DatabasePool(path: path, configuration: configuration)
       // GRDB sets NORMAL for WAL, which can lose the last rows when the power goes.
       try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-      try Schema.migrator.migrate(pool)
+      try Self.migrate(pool)
     } catch {
       throw .named(error, path: path, reading: false)
+    }
+  }
+
+  /// Writes only where something is missing: an older version's log, or one whose making was cut off.
+  private static func migrate(_ pool: DatabasePool) throws {
+    var attempt = 1
+    while try !pool.read(Schema.migrator.hasCompletedMigrations) {
+      do {
+        try Schema.migrator.migrate(pool)
+      } catch {
+        // Another process may be bringing it up to date at the same moment, and have done so by now.
+        guard attempt < 5 else { throw error }
+        attempt += 1
+        usleep(100_000)
+      }
     }
   }
 

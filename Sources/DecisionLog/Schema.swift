@@ -73,12 +73,25 @@ enum Schema {
     return migrator
   }
 
-  /// Refuses what is not a log, or is a newer one. An empty database is fine: it will become one.
+  /// Every table that a log has or had, and SQLite's own.
+  private static let tables: Set = ["schema", "utterance", "grdb_migrations", "sqlite_sequence"]
+
+  /// Refuses what is not a log, or is a newer one. An empty database is fine, and so is one in which an older version's
+  /// first migration was cut off: it will become one.
   static func check(_ database: Database, path: String) throws {
-    let tables = try String.fetchAll(
-      database, sql: "SELECT name FROM sqlite_master WHERE type = 'table'")
-    if tables.isEmpty { return }
-    guard tables.contains("schema"), tables.contains("grdb_migrations"),
+    let found = Set(
+      try String.fetchAll(
+        database, sql: "SELECT name FROM sqlite_master WHERE type = 'table'"))
+    if found.isEmpty { return }
+    guard found.contains("grdb_migrations") else {
+      throw DecisionLogError.notADecisionLog(path: path)
+    }
+    if found.isSubset(of: tables), try !database.tableExists("schema"),
+      try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM grdb_migrations") == 0
+    {
+      return
+    }
+    guard found.contains("schema"),
       let found = try Int.fetchOne(database, sql: "SELECT version FROM schema")
     else { throw DecisionLogError.notADecisionLog(path: path) }
     guard found <= version else {

@@ -21,6 +21,7 @@ enum ReasonWords {
       "Nearly as good as the best, and drawn by lot, so that not every device does the same."
     case "exploring": "Drawn by lot, to learn how link and edge are now."
     case "budget-spent": "What was left of the day's budget was not enough to ask the edge."
+    case "no-speech": "Nobody spoke, so there was nothing to recognize."
     case "no-decision": "The utterance ended before anything was decided."
     default: nil
     }

@@ -40,7 +40,7 @@ public struct LogReplay: Sendable {
   ) throws(DecisionLogError) -> ReplayReport {
     var utterances: [ReplayedUtterance] = []
     var leftOut: [String: Int] = [:]
-    try reader.forEach(filter) { row in
+    func add(_ row: StoredDecision) throws {
       guard let model = models[row.modelFingerprint] else {
         leftOut["of another model", default: 0] += 1
         return
@@ -58,6 +58,11 @@ public struct LogReplay: Sendable {
         return
       }
       utterances.append(replayed)
+    }
+    do {
+      try reader.forEach(filter, add)
+    } catch {
+      throw .named(error, path: reader.path, reading: true)
     }
     return ReplayReport(
       policy: policy.name, utterances: utterances, leftOut: leftOut, seed: seed)
