@@ -56,6 +56,8 @@ let package = Package(
       name: "CSndFile", path: "Sources/CSndFile", pkgConfig: "sndfile",
       providers: [.apt(["libsndfile1-dev"])]),
     .systemLibrary(
+      name: "CFLAC", path: "Sources/CFLAC", pkgConfig: "flac", providers: [.apt(["libflac-dev"])]),
+    .systemLibrary(
       name: "CSampleRate", path: "Sources/CSampleRate", pkgConfig: "samplerate",
       providers: [.apt(["libsamplerate0-dev"])]),
     .systemLibrary(
@@ -76,7 +78,7 @@ let package = Package(
       name: "Tensors", dependencies: ["Kernels", "COpenBLAS"], exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
-      name: "Audio", dependencies: ["CSndFile", "CSampleRate", "Kernels"],
+      name: "Audio", dependencies: ["Basics", "CFLAC", "CSndFile", "CSampleRate", "Kernels"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "Models", dependencies: ["Basics", "Tensors"], exclude: ["README.md"],
@@ -91,7 +93,8 @@ let package = Package(
       name: "SpeechModels", dependencies: ["Conformer", "Models", "Whisper"],
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
-      name: "Decoding", dependencies: ["Conformer", "Models", "Tensors"], exclude: ["README.md"],
+      name: "Decoding", dependencies: ["Basics", "Conformer", "Models", "Tensors"],
+      exclude: ["README.md"],
       swiftSettings: swift6),
     .target(
       name: "ModelImport", dependencies: ["Basics", "Conformer", "Models", "Tensors", "Whisper"],
@@ -115,7 +118,7 @@ let package = Package(
       exclude: ["README.md"], swiftSettings: swift6),
     .target(
       name: "Settings",
-      dependencies: ["Offload", "FeatureCodec", .product(name: "Yams", package: "Yams")],
+      dependencies: ["Basics", "Offload", "FeatureCodec", .product(name: "Yams", package: "Yams")],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // The wire.
@@ -163,14 +166,15 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: [
-        "Offload", "FeatureCodec", "Plotting", "Settings", .product(name: "Yams", package: "Yams"),
+        "Basics", "Offload", "FeatureCodec", "Plotting", "Settings",
+        .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["README.md"], swiftSettings: swift6),
 
     // Commands are thin: parse, call the library, print.
     .target(
-      name: "Commands", dependencies: ["Settings", arguments, logging], exclude: ["README.md"],
-      swiftSettings: swift6),
+      name: "Commands", dependencies: ["Basics", "Settings", arguments, logging],
+      exclude: ["README.md"], swiftSettings: swift6),
     .executableTarget(
       name: "tandem-device",
       dependencies: [
@@ -184,29 +188,29 @@ let package = Package(
     .executableTarget(
       name: "tandem-edge",
       dependencies: [
-        "Commands", "Conformer", "Decoding", "Models", "SecureTransport", "Settings", "TandemEdge",
-        arguments,
-        logging,
+        "Basics", "Commands", "Conformer", "Decoding", "Models", "SecureTransport", "Settings",
+        "TandemEdge", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       path: "Edge/Command", swiftSettings: swift6),
     .executableTarget(
       name: "tandem-evaluate",
       dependencies: [
-        "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec", "ModelImport", "Models",
-        "Offload", "Plotting", "TandemDevice", "Whisper", arguments,
+        "Audio", "Basics", "Commands", "Conformer", "Decoding", "Evaluation", "FeatureCodec",
+        "ModelImport", "Models", "Offload", "Plotting", "TandemDevice", "Whisper", arguments,
       ],
       swiftSettings: swift6),
 
     .executableTarget(
       name: "tandem-simulate",
-      dependencies: ["Commands", "Simulation", "Offload", "Settings", arguments],
+      dependencies: ["Basics", "Commands", "Simulation", "Offload", "Settings", arguments],
       swiftSettings: swift6),
 
     // One test target a room, plus Integration.
     .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: swift6),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Kernels"], swiftSettings: swift6),
-    .testTarget(name: "AudioTests", dependencies: ["Audio"], swiftSettings: swift6),
+    .testTarget(name: "AudioTests", dependencies: ["Audio", "Basics"], swiftSettings: swift6),
     .testTarget(
       name: "ConformerTests",
       dependencies: ["Conformer", "Decoding", "Audio", "Models", "Tensors"],

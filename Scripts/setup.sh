@@ -7,7 +7,7 @@
 set -eu
 case ${1:-build} in
 build)
-  packages="libopenblas-dev libsndfile1-dev libopus-dev libsamplerate0-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config openssl
+  packages="libopenblas-dev libsndfile1-dev libflac-dev libopus-dev libsamplerate0-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config openssl
     pocketsphinx-testdata asterisk-core-sounds-en asterisk-core-sounds-en-wav"
   command -v swift >/dev/null || {
     echo "setup.sh: there is no swift; install Swift 6.3 (https://www.swift.org/install) and put its folder into PATH" >&2

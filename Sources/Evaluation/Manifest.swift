@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 
 /// A list of recordings with their transcripts: tab-separated, the first line names the columns.
@@ -22,14 +23,15 @@ public struct Manifest: Sendable {
   /// - Throws: `ManifestError` naming the line.
   public init(path: String, split: String? = nil) throws(ManifestError) {
     self.path = path
-    let content: String
-    do {
-      content = try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
+    guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadable(path: path)
     }
-    let lines = content.split(separator: "\n", omittingEmptySubsequences: false)
-      .map { $0.hasSuffix("\r") ? $0.dropLast() : $0 }
+    let lines: [String]
+    do {
+      lines = try TextLines.text(data)
+    } catch {
+      throw .notText(path: path, reason: "\(error)")
+    }
     guard let header = lines.first, !header.isEmpty else { throw .empty(path: path) }
     let columns = header.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
     func column(_ name: String) -> Int? { columns.firstIndex(of: name) }
@@ -37,7 +39,9 @@ public struct Manifest: Sendable {
     guard let textColumn = column("text") else { throw .noColumn(path: path, column: "text") }
     let setColumn = column("set")
     let splitColumn = column("split")
-    let folder = (path as NSString).deletingLastPathComponent
+    // Not by NSString, whose deletingLastPathComponent traps for a name of one letter (Swift 6.3).
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+    let isInRoot = path.hasPrefix("/") && folder.isEmpty
     items = []
     for (number, line) in lines.enumerated().dropFirst() where !line.isEmpty {
       let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
@@ -50,7 +54,8 @@ public struct Manifest: Sendable {
       let name = fields[pathColumn]
       items.append(
         Item(
-          path: name.hasPrefix("/") || folder.isEmpty ? name : folder + "/" + name, name: name,
+          path: name.hasPrefix("/") || (folder.isEmpty && !isInRoot)
+            ? name : folder + "/" + name, name: name,
           set: setColumn.map { fields[$0] } ?? "all", split: itemSplit, text: fields[textColumn]))
     }
     guard !items.isEmpty else { throw .nothing(path: path, split: split) }
@@ -60,6 +65,7 @@ public struct Manifest: Sendable {
 /// What can be wrong with a manifest.
 public enum ManifestError: Error, CustomStringConvertible, Equatable {
   case unreadable(path: String)
+  case notText(path: String, reason: String)
   case empty(path: String)
   case noColumn(path: String, column: String)
   case badLine(path: String, line: Int, reason: String)
@@ -67,7 +73,9 @@ public enum ManifestError: Error, CustomStringConvertible, Equatable {
 
   public var description: String {
     switch self {
-    case .unreadable(let path): "manifest \(path) cannot be read as UTF-8 text"
+    case .unreadable(let path):
+      "manifest \(path) cannot be read: there is no such file, it is a folder, or this user may not"
+    case .notText(let path, let reason): "manifest \(path) is no text: \(reason)"
     case .empty(let path): "manifest \(path) is empty; its first line must name the columns"
     case .noColumn(let path, let column):
       "manifest \(path) has no column \"\(column)\"; its first line must name path and text, separated by tabs"

@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 
 /// Whisper tiny.en beside us: a Python process that reads paths and answers a line of JSON for each
@@ -58,9 +59,9 @@ public struct PeerRecognizer: Sendable {
     guard FileManager.default.fileExists(atPath: file) else { return [:] }
     do {
       var found: [String: String] = [:]
-      let lines = try Data(contentsOf: URL(fileURLWithPath: file)).split(separator: 0x0A)
-      for (number, line) in lines.enumerated() {
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else {
+      let lines = TextLines.split(try Data(contentsOf: URL(fileURLWithPath: file)))
+      for (number, line) in lines.enumerated() where !line.isEmpty {
+        guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(line)) else {
           throw PeerError.failed(reason: "\(file), line \(number + 1), is not one of its answers")
         }
         if let text = answer.text { found[answer.path] = text }

@@ -60,7 +60,7 @@ public struct SystemProfile: Sendable {
       }
       return ProfiledUtterance(
         id: item.name, seconds: Double(samples.count) / Double(AudioReader.sampleRate),
-        referenceWords: item.text.split(separator: " ").count,
+        referenceWords: SpokenWords.words(item.text).count,
         signalToNoise: SignalToNoise.estimate(samples), exits: exits, edge: edge,
         baselines: baselines, prefixes: prefixes)
     }

@@ -152,7 +152,7 @@ public struct WordErrorRateEvaluation: Sendable {
       let all = texts + (peerTexts.map { [$0[index]] } ?? [])
       return (
         Utterance(
-          set: item.set, reference: item.text,
+          set: item.set, reference: SpokenWords.words(item.text).joined(separator: " "),
           seconds: Double(samples.count) / Double(AudioReader.sampleRate),
           texts: all,
           errors: all.map { WordErrors(reference: item.text, hypothesis: $0) },

@@ -11,11 +11,11 @@ public struct WordErrors: Sendable, Equatable, Codable {
   /// Errors per reference word; nil without words.
   public var rate: Double? { words > 0 ? Double(errors) / Double(words) : nil }
 
-  /// Words are what spaces separate, compared as they are. Among the alignments with the fewest
+  /// Words are compared as they are spoken (`SpokenWords`). Among the alignments with the fewest
   /// errors, substitutions are preferred to a deletion with an insertion.
   public init(reference: String, hypothesis: String) {
-    let expected = reference.split(separator: " ")
-    let found = hypothesis.split(separator: " ")
+    let expected = SpokenWords.words(reference)
+    let found = SpokenWords.words(hypothesis)
     words = expected.count
     struct Cell {
       var errors = 0

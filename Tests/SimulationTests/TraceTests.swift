@@ -22,6 +22,24 @@ import Testing
     #expect(trace.bits(from: 0, to: 1.5) == 0.5e6 + 1e6)
   }
 
+  @Test(
+    "Lines end as on any system, and a wrong one is counted so", arguments: ["\n", "\r\n", "\r"])
+  func lineEnds(end: String) throws {
+    let text = ["# made up", "0 1", "", "0.5 0", "1 2"].joined(separator: end)
+    for whole in [text, text + end] {
+      #expect(try RateTraceReader.parse(whole, path: "t").rates == [1e6, 0, 2e6])
+    }
+    #expect(
+      error(["0 1", "1 -2"].joined(separator: end)) == .negativeRate(path: "t", line: 2, rate: -2))
+    let packets = try PacketOpportunityReader.parse(
+      ["1", "5", "5"].joined(separator: end), path: "m")
+    #expect(packets.period == 0.005)
+    let path = NSTemporaryDirectory() + "tandem-trace-\(UUID().uuidString).txt"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data(("\u{FEFF}" + "0 1" + end + "1 2" + end).utf8).write(to: URL(fileURLWithPath: path))
+    #expect(try RateTraceReader.read(path: path).rates == [1e6, 2e6])
+  }
+
   @Test func whatIsWrongIsNamed() {
     #expect(error("") == .empty(path: "t"))
     #expect(error("# only words\n\n") == .empty(path: "t"))

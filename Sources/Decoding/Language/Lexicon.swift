@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 
 /// A list of words and phrases, of which a transcript then consists and of nothing else.
@@ -26,9 +27,9 @@ public struct Lexicon: Sendable {
   public init(path: String) throws(LexiconError) {
     let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int
     if let size, size > Self.maximumBytes { throw .tooLarge(path: path) }
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-      throw .unreadable(path: path)
-    }
+    guard let data = FileManager.default.contents(atPath: path),
+      let text = try? TextLines.whole(data)
+    else { throw .unreadable(path: path) }
     try self.init(text: text, path: path)
   }
 
@@ -36,9 +37,10 @@ public struct Lexicon: Sendable {
   public init(text: String, path: String = "in memory") throws(LexiconError) {
     guard text.utf8.count <= Self.maximumBytes else { throw .tooLarge(path: path) }
     var tree = EntryTree()
-    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-    for (number, line) in lines.enumerated() {
-      let words = line.uppercased().split(whereSeparator: { $0 == " " || $0 == "\t" })
+    for (number, line) in TextLines.split(text.utf8).enumerated() {
+      let words = String(decoding: line, as: UTF8.self).uppercased().split(whereSeparator: {
+        $0 == " " || $0 == "\t"
+      })
       guard !words.isEmpty else { continue }
       let symbols = words.map { $0.utf8.map(Spelling.symbol) }.joined(separator: [Spelling.space])
       guard !symbols.contains(Spelling.other) else {

@@ -1,3 +1,4 @@
+import Basics
 import FeatureCodec
 import Foundation
 import Offload
@@ -48,8 +49,7 @@ public struct Profile: Sendable, Hashable {
     var header: ProfileHeader?
     var utterances: [ProfiledUtterance] = []
     var lines: [Int] = []
-    for (index, line) in data.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
-    where !line.isEmpty {
+    for (index, line) in TextLines.split(data).enumerated() where !line.isEmpty {
       guard header != nil else {
         do {
           let version = try decoder.decode(Version.self, from: Data(line)).tandemProfile

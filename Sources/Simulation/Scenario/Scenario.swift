@@ -1,3 +1,4 @@
+import Basics
 import FeatureCodec
 import Foundation
 import Offload
@@ -30,8 +31,11 @@ public struct Scenario: Sendable {
         ? "it is a folder or not readable by this user" : "there is no such file"
       throw ScenarioError.unreadable(path: path, reason: reason)
     }
-    guard let text = String(data: data, encoding: .utf8) else {
-      throw ScenarioError.unreadable(path: path, reason: "it is not UTF-8 text")
+    let text: String
+    do {
+      text = try TextLines.whole(data)
+    } catch {
+      throw ScenarioError.unreadable(path: path, reason: "\(error)")
     }
     try self.init(yaml: text, path: path, shared: shared, costs: costs, seed: seed)
   }

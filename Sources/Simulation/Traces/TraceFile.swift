@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 
 /// What the readers of traces share.
@@ -9,17 +10,17 @@ enum TraceFile {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadable(path: path, reason: "it is a folder or not readable by this user")
     }
-    guard let text = String(data: data, encoding: .utf8) else {
-      throw .unreadable(path: path, reason: "it is not text")
+    do {
+      return try TextLines.whole(data)
+    } catch {
+      throw .unreadable(path: path, reason: "\(error)")
     }
-    return text
   }
 
   /// Words of every line that holds any, with its number from 1; lines that begin with # do not count.
   static func lines(_ text: String) -> [(line: Int, words: [Substring])] {
-    text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap {
-      index, line in
-      let words = line.split(whereSeparator: \.isWhitespace)
+    TextLines.split(text.utf8).enumerated().compactMap { index, line in
+      let words = String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace)
       guard let first = words.first, !first.hasPrefix("#") else { return nil }
       return (index + 1, words)
     }
