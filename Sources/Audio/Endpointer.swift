@@ -2,8 +2,8 @@ import Foundation
 
 /// Cuts long audio into utterances at pauses, streaming, in bounded memory.
 ///
-/// Energy decides: a 10 ms block is speech when it lies `margin` decibels above the noise floor, a
-/// slow minimum of the energy. An utterance ends after `silenceSeconds` without speech; one that
+/// Energy decides, after a high-pass: a 10 ms block is speech when it lies `margin` decibels above the noise floor, the least
+/// of the last two seconds. An utterance ends after `silenceSeconds` without speech; one that
 /// would grow beyond `maximumSeconds` is cut at its quietest block of the last quarter. Every sample
 /// comes out exactly once and in order.
 public struct Endpointer: Sendable {
@@ -18,7 +18,8 @@ public struct Endpointer: Sendable {
   private let maximumBlocks: Int
   private let silenceBlocks: Int
   private let margin: Double
-  private var floorDecibels = -60.0
+  private var filter: HighPass
+  private var floor = NoiseFloor()
   private var energies: [Double] = []
   private var samples: [Float] = []
   private var consumed = 0
@@ -34,6 +35,7 @@ public struct Endpointer: Sendable {
     maximumBlocks = max(100, Int(maximumSeconds * 100))
     silenceBlocks = max(1, Int(silenceSeconds * 100))
     self.margin = margin
+    filter = HighPass(sampleRate: sampleRate)
   }
 
   /// Takes samples, returns the utterances that they complete.
@@ -42,15 +44,17 @@ public struct Endpointer: Sendable {
     var segments: [Segment] = []
     while samples.count >= (energies.count + 1) * blockSamples {
       let start = energies.count * blockSamples
-      let level = Self.decibels(samples[start..<(start + blockSamples)])
+      let level = filter.decibels(samples[start..<(start + blockSamples)])
       energies.append(level)
-      // Down at once, up by 3 dB a second: a floor that speech does not lift.
-      floorDecibels = min(max(level, -90), floorDecibels + 0.03)
-      if level > floorDecibels + margin {
+      if level > floor.append(level) + margin {
         sawSpeech = true
         quietRun = 0
       } else {
         quietRun += 1
+      }
+      if !sawSpeech, quietRun >= silenceBlocks, let noise = floor.decibels {
+        // Speech from the very first sample on is known for that when it has ended.
+        sawSpeech = energies.contains { $0 > noise + margin }
       }
       if sawSpeech && quietRun >= silenceBlocks {
         segments.append(cut(blocks: energies.count))
@@ -79,14 +83,9 @@ public struct Endpointer: Sendable {
     samples.removeFirst(count)
     consumed += count
     energies.removeFirst(blocks)
-    sawSpeech = energies.contains { $0 > floorDecibels + margin }
-    quietRun = energies.reversed().prefix { $0 <= floorDecibels + margin }.count
+    let threshold = (floor.decibels ?? 0) + margin
+    sawSpeech = energies.contains { $0 > threshold }
+    quietRun = energies.reversed().prefix { $0 <= threshold }.count
     return segment
-  }
-
-  static func decibels(_ samples: ArraySlice<Float>) -> Double {
-    var sum = 0.0
-    for sample in samples { sum += Double(sample) * Double(sample) }
-    return 10 * log10(sum / Double(max(1, samples.count)) + 1e-12)
   }
 }
