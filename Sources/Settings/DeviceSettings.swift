@@ -65,6 +65,8 @@ public struct DeviceSettings: Sendable {
   public var endSilenceSeconds: Double
   /// Decibels above the noise floor that count as speech.
   public var speechAboveNoiseDecibels: Double
+  /// Seconds of silence kept around what is spoken.
+  public var silenceKeptSeconds: Double
   public var deviceClass: DeviceClass
   /// Path of a costs file; nil: `CostModel.standard`.
   public var costs: String?
@@ -124,6 +126,7 @@ public struct DeviceSettings: Sendable {
     maximumUtteranceSeconds = resolved.number("utterance.maximumSeconds")
     endSilenceSeconds = resolved.number("utterance.endSilenceSeconds")
     speechAboveNoiseDecibels = resolved.number("utterance.speechAboveNoiseDecibels")
+    silenceKeptSeconds = resolved.number("utterance.silenceKeptSeconds")
     deviceClass = DeviceClass(rawValue: resolved.string("deviceClass")) ?? .laptop
     costs = resolved.optional("costs")
     threads = resolved.integer("threads")

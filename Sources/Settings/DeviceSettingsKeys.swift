@@ -15,7 +15,7 @@ extension DeviceSettings {
   public static let keys: [SettingKey] =
     [
       SettingKey(
-        "model", .string, default: .string("Models/english"),
+        "model", .path, default: .string("Models/english"),
         "Folder of the model: model.json, device.safetensors, vocabulary.json, calibration.json."),
       SettingKey(
         "edge.host", .string, default: .string(""),
@@ -161,6 +161,10 @@ extension DeviceSettings {
       SettingKey(
         "utterance.speechAboveNoiseDecibels", .number(1...40), default: .number(9),
         "Decibels above the noise floor that count as speech."),
+      SettingKey(
+        "utterance.silenceKeptSeconds", .number(0...60), default: .number(0.3),
+        "Seconds of silence, or steady noise, kept before and behind what is spoken in an utterance; the rest is neither "
+          + "recognized nor sent. 60: everything."),
       SettingKey(
         "deviceClass", .choice(DeviceClass.allCases.map(\.rawValue)),
         default: .string(DeviceClass.laptop.rawValue),

@@ -23,7 +23,7 @@ public struct EdgeSettings: Sendable {
   /// Bytes a message.
   public var maximumMessageBytes: Int
   /// Seconds of speech an utterance.
-  public var maximumSeconds: Double
+  public var maximumSeconds: Int
   /// Hypotheses that the transducer's search keeps.
   public var beamSize: Int
   /// Hypotheses that Whisper's decoder keeps.
@@ -69,7 +69,7 @@ public struct EdgeSettings: Sendable {
     maximumPackets = resolved.integer("limits.packets")
     maximumBytes = resolved.integer("limits.bytes")
     maximumMessageBytes = resolved.integer("limits.messageBytes")
-    maximumSeconds = resolved.number("limits.seconds")
+    maximumSeconds = resolved.integer("limits.seconds")
     streamIdleSeconds = resolved.number("timeouts.streamIdleSeconds")
     connectionIdleSeconds = resolved.number("timeouts.connectionIdleSeconds")
     shutdownGraceSeconds = resolved.number("timeouts.shutdownGraceSeconds")

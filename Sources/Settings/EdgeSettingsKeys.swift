@@ -18,7 +18,7 @@ extension EdgeSettings {
         "port", .integer(0...65_535), default: .integer(7443),
         "TCP port to listen at. 0: any free one, which the log names."),
       SettingKey(
-        "model", .string, default: .string("Models/english"),
+        "model", .path, default: .string("Models/english"),
         "Folder of the model: model.json, device.safetensors, edge.safetensors, vocabulary.json."),
     ] + CertificateSettings.keys + [
       SettingKey(
@@ -57,16 +57,16 @@ extension EdgeSettings {
         "limits.streams", .integer(1...100_000), default: .integer(256),
         "Utterances at a time."),
       SettingKey(
-        "limits.packets", .integer(1...1_000_000), default: .integer(2000),
+        "limits.packets", .integer(1...3_000), default: .integer(2000),
         "Packets an utterance."),
       SettingKey(
-        "limits.bytes", .integer(1024...1_073_741_824), default: .integer(8_388_608),
+        "limits.bytes", .integer(1024...33_554_432), default: .integer(8_388_608),
         "Bytes of features an utterance."),
       SettingKey(
-        "limits.messageBytes", .integer(1024...67_108_864), default: .integer(1_048_576),
+        "limits.messageBytes", .integer(1024...1_048_576), default: .integer(1_048_576),
         "Bytes a message."),
       SettingKey(
-        "limits.seconds", .number(1...3600), default: .number(60),
+        "limits.seconds", .integer(1...120), default: .integer(60),
         "Seconds of speech an utterance."),
       SettingKey(
         "timeouts.streamIdleSeconds", .number(0.1...3600), default: .number(30),

@@ -1,8 +1,8 @@
 /// Takes a program's settings out of its arguments: every key is also a flag.
 ///
 /// `--edge-port 7443` and `--edge-port=7443` set `edge.port`; a boolean stands alone (`--hedge`),
-/// is turned off (`--no-hedge`), or has a value after `=`. What is no setting's flag is left to the
-/// command's own parser.
+/// is turned off (`--no-hedge`), or has a value like any other. A value that looks like another flag must stand after `=`.
+/// What is no setting's flag is left to the command's own parser.
 public struct SettingFlags: Sendable {
   /// Texts by key name, as `SettingsSources.flags` wants them.
   public var flags: [String: String] = [:]
@@ -27,13 +27,21 @@ public struct SettingFlags: Sendable {
         if parts.count == 2 {
           flags[key.name] = String(parts[1])
         } else if key.kind == .boolean {
-          flags[key.name] = "true"
-        } else if index < arguments.count {
+          if index < arguments.count, ["true", "false"].contains(arguments[index]) {
+            flags[key.name] = arguments[index]
+            index += 1
+          } else {
+            flags[key.name] = "true"
+          }
+        } else if index < arguments.count, !arguments[index].hasPrefix("--"),
+          arguments[index] != "-h"
+        {
           flags[key.name] = arguments[index]
           index += 1
         } else {
           throw .wrongType(
-            key: key.name, origin: .flag(name), expected: key.kind.description, found: "nothing")
+            key: key.name, origin: .flag(name), expected: key.kind.description,
+            found: index < arguments.count ? arguments[index] : "nothing")
         }
       } else if name.hasPrefix("--no-"), let key = byFlag["--" + name.dropFirst(5)],
         key.kind == .boolean, parts.count == 1

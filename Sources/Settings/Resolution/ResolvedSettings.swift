@@ -25,6 +25,8 @@ public struct ResolvedSettings: Sendable {
 
     func set(_ name: String, _ text: String, _ origin: SettingOrigin) throws(SettingsError) {
       guard let key = byName[name] else {
+        // A section in whose place nothing stands: all its keys are commented out.
+        if text.isEmpty, keys.contains(where: { $0.name.hasPrefix(name + ".") }) { return }
         throw .unknownKey(
           key: name, origin: origin, nearest: NearestWord.nearest(to: name, in: keys.map(\.name)))
       }
@@ -46,6 +48,7 @@ public struct ResolvedSettings: Sendable {
         .filter { $0.key.hasPrefix(environmentPrefix) && $0.key != environmentPrefix + "CONFIG" }
         .sorted { $0.key < $1.key }
       for (variable, text) in variables {
+        if Orchestrator.isService(variable, value: text) { continue }
         guard let name = byVariable[variable] else {
           throw .unknownKey(
             key: variable, origin: .environment(variable),

@@ -2,6 +2,8 @@
 public enum SettingKind: Hashable, Sendable {
   /// Any text, empty too.
   case string
+  /// The name of a file or folder; not the empty one, which an unset variable becomes.
+  case path
   /// One of these words.
   case choice([String])
   case integer(ClosedRange<Int>)
@@ -12,6 +14,7 @@ public enum SettingKind: Hashable, Sendable {
   public var description: String {
     switch self {
     case .string: "text"
+    case .path: "the name of a file or folder"
     case .choice(let words): "one of " + words.joined(separator: ", ")
     case .integer(let range):
       "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -28,6 +31,11 @@ public enum SettingKind: Hashable, Sendable {
   {
     switch self {
     case .string:
+      return .string(text)
+    case .path:
+      guard !text.isEmpty else {
+        throw .wrongType(key: key, origin: origin, expected: description, found: text)
+      }
       return .string(text)
     case .choice(let words):
       guard words.contains(text) else {

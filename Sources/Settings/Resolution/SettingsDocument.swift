@@ -9,7 +9,7 @@ public enum SettingsDocument {
       + write(keys: keys) { key in
         (
           comment: key.documentation
-            + (key.kind == .string ? "" : " Takes \(key.kind.description)."),
+            + ([.string, .path].contains(key.kind) ? "" : " Takes \(key.kind.description)."),
           line: "\(key.defaultValue)"
         )
       }

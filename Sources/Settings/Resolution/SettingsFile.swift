@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import Yams
 
@@ -22,8 +23,11 @@ public struct SettingsFile: Sendable {
     } catch {
       throw .unreadableFile(path: path, reason: Self.reason(error, path: path))
     }
-    guard let text = String(data: data, encoding: .utf8) else {
-      throw .malformedFile(path: path, line: 1, reason: "it is not UTF-8 text")
+    let text: String
+    do {
+      text = try TextLines.whole(data)
+    } catch {
+      throw .malformedFile(path: path, line: 1, reason: "\(error)")
     }
     try self.init(text: text, path: path)
   }
@@ -52,10 +56,19 @@ public struct SettingsFile: Sendable {
     self.entries = entries
   }
 
+  private static let maximumEntries = 1_000
+  private static let maximumName = 1_000
+
   private static func flatten(
     _ mapping: Node.Mapping, prefix: String, path: String, into entries: inout [Entry]
   ) throws(SettingsError) {
     for (key, value) in mapping {
+      // Far more than there are settings: aliases of aliases can make billions of a few lines.
+      guard entries.count < maximumEntries, prefix.utf8.count < maximumName else {
+        throw .malformedFile(
+          path: path, line: key.mark?.line ?? 1,
+          reason: "it holds more keys than there can be settings")
+      }
       let name = prefix + (key.scalar?.string ?? "?")
       let line = key.mark?.line ?? 1
       switch value {
