@@ -13,7 +13,8 @@ extension DeviceRecognizer {
   /// A recogniser as `Config/device.yaml`, the environment and flags describe it.
   ///
   /// - Throws: `SettingsError`, `ModelError`, `CalibrationError`, `LanguageModelError`, `LexiconError`,
-  ///   `DecodingSettingsError`, `ExitConfidenceError`, `TLSError`, `UnknownPolicyError`.
+  ///   `DecodingSettingsError`, `ExitConfidenceError`, `UnknownPolicyError`. Never for what is wrong with the edge or the
+  ///   certificates: that is a link that is down.
   public convenience init(settings: DeviceSettings, log: Logger) throws {
     let model = try SpeechModels.load(
       directory: settings.model, parts: .device,
@@ -28,6 +29,7 @@ extension DeviceRecognizer {
     configuration.maximumUtteranceSeconds = settings.maximumUtteranceSeconds
     configuration.endSilenceSeconds = settings.endSilenceSeconds
     configuration.speechAboveNoiseDecibels = settings.speechAboveNoiseDecibels
+    configuration.silenceKeptSeconds = settings.silenceKeptSeconds
     configuration.deviceClass = settings.deviceClass
     configuration.hedge = settings.hedge
     configuration.probes = settings.probes
@@ -49,8 +51,10 @@ extension DeviceRecognizer {
     self.init(
       model: model,
       policy: try Self.policy(settings, model: model, log: log),
-      link: try EdgeLink(settings: settings, log: log),
+      link: EdgeLink(settings: settings, log: log),
       configuration: configuration, log: log)
+    // A link that is down: it was logged, the next attempt looks again, and recognition goes on.
+    try? link?.checkCertificates()
   }
 
   /// calibration.json of a model's folder; a model without one is never confident.
@@ -65,11 +69,9 @@ extension DeviceRecognizer {
 
 extension EdgeLink {
   /// The link that the settings name; nil when they name no edge.
-  ///
-  /// - Throws: `TLSError` when a certificate or key cannot be used.
-  public init?(settings: DeviceSettings, log: Logger) throws {
+  public init?(settings: DeviceSettings, log: Logger) {
     guard let host = settings.edgeHost else { return nil }
-    try self.init(
+    self.init(
       host: host, port: settings.edgePort,
       tls: TLSOptions(
         certificateChainPath: settings.certificates.certificate,
@@ -79,6 +81,8 @@ extension EdgeLink {
         verification: settings.certificates.certificate == nil ? .serverOnly : .mutual,
         serverName: settings.edgeServerName),
       connectTimeout: .milliseconds(Int(settings.connectSeconds * 1_000)),
-      edgeEstimator: EdgeEstimator(halfLife: settings.waitHalfLifeSeconds), log: log)
+      edgeEstimator: EdgeEstimator(halfLife: settings.waitHalfLifeSeconds),
+      // A budget spends every byte on speech.
+      asksLimits: settings.policy != BudgetPolicy.name, log: log)
   }
 }

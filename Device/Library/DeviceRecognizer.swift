@@ -42,6 +42,9 @@ public final class DeviceRecognizer: Sendable {
     /// Silence that ends an utterance, and how far above the noise floor speech lies.
     public var endSilenceSeconds = 0.8
     public var speechAboveNoiseDecibels = 9.0
+    /// Silence, or steady noise, kept before and behind what is spoken; nil: all of it, and a recording in which nobody
+    /// speaks is recognized like any other.
+    public var silenceKeptSeconds: Double? = 0.3
     /// When features leave while the user still speaks.
     public var speculation = SpeculationSettings()
     /// Whether the edge is asked for a sign of life when a user begins to speak, where `SignOfLife` wants it.
@@ -129,10 +132,15 @@ public final class DeviceRecognizer: Sendable {
   /// Begins an utterance whose samples come while the user speaks. Its deadline counts from its `finish`.
   public func begin() async -> StreamingUtterance {
     await link?.prepare()
-    return await StreamingUtterance(recognizer: self, probe: probes ? await link?.probe() : nil)
+    // What the question costs is the utterance's.
+    let before = await link?.traffic
+    return await StreamingUtterance(
+      recognizer: self, probe: probes ? await link?.probe() : nil, trafficBefore: before)
   }
 
   /// Recognises one utterance of 16 kHz samples in [-1, 1]. Cancelling the task cancels the stream.
+  ///
+  /// Silence around what is spoken is left out. Where nobody speaks, nothing is computed or sent, and the transcript is empty.
   ///
   /// The utterance is over already: nothing is computed or sent ahead of its end, and the deadline counts from now.
   ///
@@ -141,6 +149,8 @@ public final class DeviceRecognizer: Sendable {
   public func recognize(_ samples: [Float]) async throws -> Recognition {
     guard !samples.isEmpty else { throw RecognitionError.noSamples }
     try check(samples, after: 0)
+    guard let speech = speech(in: samples) else { return silence(samples) }
+    let samples = speech == 0..<samples.count ? samples : Array(samples[speech])
     await link?.prepare()
     // Of an utterance that is over there is no time to wait for a sign of life.
     return try await StreamingUtterance(recognizer: self, probe: nil).recognize(samples)
@@ -171,10 +181,13 @@ public final class DeviceRecognizer: Sendable {
     }
   }
 
+  /// What may be shipped, as far as the edge has said what it takes. Whether an utterance is too long is told when its length
+  /// is known (`EdgeLimits`), before anything of it is sent.
   var offloadOptions: OffloadOptions {
-    guard link != nil else { return .none }
+    guard let link else { return .none }
+    let accepted = link.edgeLimits.splitLayers
     return OffloadOptions(
-      splitLayers: Array(0...model.blockCount),
+      splitLayers: (0...model.blockCount).filter { accepted?.contains($0) ?? true },
       rates: FeatureCodec.table.map {
         FeatureRate(
           codec: $0.index, bytesPerFrame: Double($0.bytesPerFrame(dimension: model.dimension)))

@@ -18,7 +18,7 @@ extension EdgeServer.Configuration {
     threads = settings.inferenceThreads ?? 0
     queueLimit = settings.queueLimit
     maximumStreams = settings.maximumStreams
-    maximumSeconds = Int(settings.maximumSeconds)
+    maximumSeconds = settings.maximumSeconds
     maximumPackets = settings.maximumPackets
     maximumBytes = settings.maximumBytes
     maximumMessageBytes = settings.maximumMessageBytes

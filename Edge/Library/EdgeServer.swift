@@ -67,12 +67,15 @@ public final class EdgeServer: Service {
   /// The port that is bound.
   public var port: Int { transport.port }
   public let model: any SpeechModel
+  private let credentials: TLSCredentials
   private let transport: SecureServerTransport
   private let server: GRPCServer<SecureServerTransport>
   private let service: EdgeService
   private let pool: InferencePool
   private let configuration: Configuration
   private let log: Logger
+  /// Ends when the server is to stop.
+  private let stopping = AsyncStream<Void>.makeStream()
 
   /// Loads the model and the certificates, and binds the port: whatever is wrong shows here.
   ///
@@ -94,20 +97,26 @@ public final class EdgeServer: Service {
       ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
     pool = InferencePool(
       threads: threads, queueLimit: configuration.queueLimit, name: "edge-inference")
-    let tls = try TLSContext(.server, configuration.tls)
+    let credentials = TLSCredentials(.server, configuration.tls) { log.warning("\($0)") }
+    // Whatever is wrong with them shows now.
+    _ = try credentials.context()
+    self.credentials = credentials
     var transportConfiguration = SecureServerConfiguration(logger: log)
+    let limit = DescriptorLimit.raise()
+    transportConfiguration.fitConnections(intoDescriptors: limit)
     transportConfiguration.maximumMessageBytes = min(
       configuration.maximumMessageBytes, ProtocolLimits.messageBytes)
     transportConfiguration.maximumIdleTime = configuration.connectionIdle
     transport = try SecureServerTransport.make(
-      host: configuration.host, port: configuration.port, tls: tls,
+      host: configuration.host, port: configuration.port, tls: credentials,
       configuration: transportConfiguration)
     let peers = transport.peers
     service = EdgeService(
       recognizer: recognizer,
       offer: EdgeOffer(
         model: model, maximumPackets: configuration.maximumPackets,
-        maximumSeconds: configuration.maximumSeconds, maximumBytes: configuration.maximumBytes),
+        maximumSeconds: configuration.maximumSeconds, maximumBytes: configuration.maximumBytes,
+        maximumMessageBytes: configuration.maximumMessageBytes),
       pool: pool, maximumStreams: configuration.maximumStreams,
       streamIdle: configuration.streamIdle,
       identify: { peers.identity(of: $0)?.commonName }, log: log)
@@ -127,24 +136,55 @@ public final class EdgeServer: Service {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await self.server.serve() }
         group.addTask {
-          // After the grace the connections are cut, so that a stop is bounded in time.
-          try? await gracefulShutdown()
-          try await Task.sleep(for: self.configuration.shutdownGrace)
+          for await _ in self.stopping.stream { break }
+          try await self.endConnections()
           throw CancellationError()
+        }
+        group.addTask {
+          // New connections look for themselves; this is for an edge that has none for days.
+          while true {
+            try await Task.sleep(for: .seconds(60))
+            self.renewCertificates()
+          }
         }
         do {
           try await group.next()
         } catch is CancellationError {
-          log.warning("the shutdown's grace is over; utterances under way are cut off")
+          let count = service.openUtterances
+          if count > 0 {
+            log.warning(
+              "the shutdown's grace is over; utterances under way are cut off",
+              metadata: ["utterances": "\(count)"])
+          }
         }
         group.cancelAll()
       }
     } onGracefulShutdown: {
       self.log.info("edge stops: utterances under way are answered, new ones refused")
-      self.service.drain()
-      self.server.beginGracefulShutdown()
+      self.beginShutdown()
     }
   }
+
+  /// After a stop was asked for: returns when the shutdown's grace is over. Connections on which nothing is under way are
+  /// told, and closed soon after, so that clients that stay connected do not hold up the end.
+  private func endConnections() async throws {
+    let end = ContinuousClock.now.advanced(by: configuration.shutdownGrace)
+    var wasIdle = false
+    while ContinuousClock.now < end {
+      try await Task.sleep(for: min(Self.farewell, ContinuousClock.now.duration(to: end)))
+      let isIdle = service.openUtterances == 0
+      // Twice: the last answer may still be on its way out, and a call that was read not yet admitted.
+      if isIdle, wasIdle { transport.closeConnections() }
+      wasIdle = isIdle
+    }
+  }
+
+  /// Half the time from the end's announcement to closing idle connections.
+  private static let farewell = Duration.milliseconds(500)
+
+  /// Looks whether certificates have been renewed, as every new connection does, and warns of one that ends soon.
+  /// New files that cannot be used are logged, and what was read before stays in force.
+  public func renewCertificates() { _ = try? credentials.context() }
 
   /// What became of the utterances so far.
   public var counts: UtteranceCounts { service.counts }
@@ -153,6 +193,7 @@ public final class EdgeServer: Service {
   public func beginShutdown() {
     service.drain()
     server.beginGracefulShutdown()
+    stopping.continuation.finish()
   }
 }
 
@@ -161,7 +202,8 @@ extension EdgeOffer {
   public init(
     model: any SpeechModel, maximumPackets: Int = Int(ProtocolLimits.packetsPerUtterance),
     maximumSeconds: Int = Int(ProtocolLimits.secondsPerUtterance),
-    maximumBytes: Int = ProtocolLimits.bytesPerUtterance
+    maximumBytes: Int = ProtocolLimits.bytesPerUtterance,
+    maximumMessageBytes: Int = ProtocolLimits.messageBytes
   ) {
     self.init(
       modelFingerprint: [UInt8](hexadecimal: model.fingerprint),
@@ -169,6 +211,7 @@ extension EdgeOffer {
       codecFingerprint: [UInt8](hexadecimal: FeatureCodec.fingerprint),
       splitLayers: 0...model.blockCount, dimension: model.dimension,
       maximumPackets: maximumPackets, maximumSeconds: maximumSeconds, maximumBytes: maximumBytes,
-      framesPerSecond: model.framesPerSecond, longestFrames: model.maximumFrames)
+      maximumMessageBytes: maximumMessageBytes, framesPerSecond: model.framesPerSecond,
+      longestFrames: model.maximumFrames)
   }
 }

@@ -15,7 +15,7 @@ import TandemProtocol
 ///
 /// Transcripts go to the device and nowhere else: no log line, metric or error holds one.
 public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
-  public static let serverVersion = "tandem-edge 0.1.0"
+  public static let serverVersion = "tandem-edge \(Release.version)"
 
   private let recognizer: EdgeRecognizer
   private let offer: EdgeOffer
@@ -47,6 +47,9 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
   /// What became of the utterances so far.
   public var counts: UtteranceCounts { counted.withLock { $0 } }
 
+  /// Utterances that were admitted and have not ended.
+  public var openUtterances: Int { streams.withLock { $0 } }
+
   /// From now on new utterances are refused as shutting down; those under way go on.
   public func drain() { draining.store(true, ordering: .relaxed) }
 
@@ -73,7 +76,7 @@ public final class EdgeService: Tandem_V1_Tandem.SimpleServiceProtocol {
         }
       }
       $0.limits = .with {
-        $0.messageBytes = UInt32(ProtocolLimits.messageBytes)
+        $0.messageBytes = UInt32(offer.maximumMessageBytes)
         $0.packetsPerUtterance = UInt32(offer.maximumPackets)
         $0.secondsPerUtterance = UInt32(offer.maximumSeconds)
         $0.bytesPerUtterance = UInt32(offer.maximumBytes)

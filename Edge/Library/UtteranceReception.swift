@@ -15,8 +15,11 @@ public struct EdgeOffer: Sendable {
   public var maximumPackets: Int
   public var maximumSeconds: Int
   public var maximumBytes: Int
-  /// Of an utterance, at every split layer.
-  public var maximumFrames: Int
+  public var maximumMessageBytes: Int
+  /// The model's.
+  public var framesPerSecond: Double
+  /// Of the longest utterance that the model hears; nil: any.
+  public var longestFrames: Int?
 
   /// - Parameters:
   ///   - framesPerSecond: the model's.
@@ -27,6 +30,7 @@ public struct EdgeOffer: Sendable {
     maximumPackets: Int = Int(ProtocolLimits.packetsPerUtterance),
     maximumSeconds: Int = Int(ProtocolLimits.secondsPerUtterance),
     maximumBytes: Int = ProtocolLimits.bytesPerUtterance,
+    maximumMessageBytes: Int = ProtocolLimits.messageBytes,
     framesPerSecond: Double = Double(ProtocolLimits.framesPerSecond), longestFrames: Int? = nil
   ) {
     self.modelFingerprint = modelFingerprint
@@ -37,8 +41,16 @@ public struct EdgeOffer: Sendable {
     self.maximumPackets = min(maximumPackets, Int(ProtocolLimits.packetsPerUtterance))
     self.maximumSeconds = min(maximumSeconds, Int(ProtocolLimits.secondsPerUtterance))
     self.maximumBytes = min(maximumBytes, ProtocolLimits.bytesPerUtterance)
-    maximumFrames = min(
-      Int((Double(self.maximumSeconds) * framesPerSecond).rounded()),
+    self.maximumMessageBytes = min(maximumMessageBytes, ProtocolLimits.messageBytes)
+    self.framesPerSecond = framesPerSecond
+    self.longestFrames = longestFrames
+  }
+
+  /// Of an utterance, at every split layer, with the silence that a model appends.
+  public var maximumFrames: Int {
+    let tail = Double(ProtocolLimits.tailFrames) / Double(ProtocolLimits.framesPerSecond)
+    return min(
+      Int(((Double(maximumSeconds) + tail) * framesPerSecond).rounded()),
       Int(ProtocolLimits.framesPerUtterance), longestFrames ?? .max)
   }
 }

@@ -18,8 +18,11 @@ public enum ProtocolLimits {
   public static let packetsPerUtterance: UInt32 = 3000
   /// The longest utterance, in seconds of speech.
   public static let secondsPerUtterance: UInt32 = 120
+  /// Frames that an utterance may have beyond its seconds of speech: the silence that the model appends at the end
+  /// (docs/model-format.md, `tailSamples`).
+  public static let tailFrames: UInt32 = 25
   /// The longest utterance, in frames.
-  public static let framesPerUtterance: UInt32 = secondsPerUtterance * framesPerSecond
+  public static let framesPerUtterance: UInt32 = secondsPerUtterance * framesPerSecond + tailFrames
   /// The most payload bytes in one utterance, all packets together.
   public static let bytesPerUtterance = 32 << 20
   /// The most values in one frame.

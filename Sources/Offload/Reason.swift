@@ -28,6 +28,8 @@ public enum Reason: Hashable, Codable, Sendable {
   case exploring(probability: Double)
   /// What is left of the day's budget does not cover an offload (bytes or joules).
   case budgetSpent(needed: Double, left: Double)
+  /// Nobody speaks in the utterance, so there was nothing to decide.
+  case noSpeech
 
   /// A stable word for counting and filtering.
   public var code: String {
@@ -46,6 +48,7 @@ public enum Reason: Hashable, Codable, Sendable {
     case .nearTie: "near-tie"
     case .exploring: "exploring"
     case .budgetSpent: "budget-spent"
+    case .noSpeech: "no-speech"
     }
   }
 }
@@ -86,6 +89,8 @@ extension Reason: CustomStringConvertible {
       "drawn with probability \(Self.short(probability)), to learn what the edge is like now"
     case .budgetSpent(let needed, let left):
       "an offload needs \(Self.short(needed)) of the day's budget, \(Self.short(left)) are left"
+    case .noSpeech:
+      "nobody speaks in it"
     }
   }
 

@@ -33,6 +33,7 @@ public struct CertificateAuthority: Sendable {
     inFolder folder: String, commonName: String = "Tandem authority", validFrom: Date? = nil,
     days: Int = 3650, overwrite: Bool = false
   ) throws -> CertificateAuthority {
+    try checkFolder(folder)
     let authority = CertificateAuthority(folder: folder)
     let files = [authority.certificatePath, authority.privateKeyPath]
     try SecretFile.makeFolder(folder)
@@ -68,6 +69,7 @@ public struct CertificateAuthority: Sendable {
     _ request: CertificateRequest, intoFolder folder: String, overwrite: Bool = false
   ) throws -> IssuedCertificate {
     try CertificateBuilder.check(request)
+    try Self.checkFolder(folder)
     let stem = folder + "/" + request.commonName.replacing(" ", with: "-")
     let paths = (certificate: stem + ".pem", key: stem + ".key")
     guard paths.key != privateKeyPath, paths.certificate != certificatePath else {
@@ -101,6 +103,14 @@ public struct CertificateAuthority: Sendable {
       certificatePath: paths.certificate, privateKeyPath: paths.key,
       identity: CertificateReader.identity(of: builder.certificate),
       validFrom: builder.validFrom, validUntil: builder.validUntil)
+  }
+
+  /// The empty name, which an unset variable becomes, would put keys into the root of the file system.
+  private static func checkFolder(_ folder: String) throws {
+    guard folder.isEmpty else { return }
+    throw TLSError(
+      .options, "the folder's name is empty", place: "certificates",
+      remedy: "name a folder, or . for this one")
   }
 
   private func checkAuthority(_ certificate: OpaquePointer, _ key: OpaquePointer) throws {

@@ -66,8 +66,19 @@ struct CertificateBuilder: ~Copyable {
     guard (1...maximumDays).contains(request.days) else {
       throw refuse("\(request.days) days is no validity", "give 1 to \(maximumDays) days")
     }
+    if let from = request.validFrom,
+      abs(from.timeIntervalSinceNow) > secondsPerDay * Double(maximumDays)
+    {
+      throw refuse(
+        "would begin to hold more than \(maximumDays) days from now", "give a date within a century"
+      )
+    }
     guard request.dnsNames.count + request.addresses.count <= maximumNames else {
       throw refuse("has more than \(maximumNames) names", "issue several certificates")
+    }
+    for name in request.dnsNames where InternetAddress.bytes(of: name) != nil {
+      throw refuse(
+        "'\(name)' is an IP address, which no client looks for among DNS names", "use --address")
     }
     for name in request.dnsNames where !isHostName(name) {
       throw refuse("'\(name)' is no DNS name", "use letters, digits, hyphens and dots")

@@ -1,4 +1,5 @@
 import COpenSSL
+import Foundation
 
 /// Reads what Tandem needs out of an OpenSSL certificate.
 enum CertificateReader {
@@ -68,6 +69,15 @@ enum CertificateReader {
     let digits = Array("0123456789abcdef")
     return String(
       digest.prefix(Int(length)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+
+  /// A certificate's time; nil if it cannot be read.
+  static func date(of time: UnsafePointer<ASN1_TIME>?) -> Date? {
+    var days: Int32 = 0
+    var seconds: Int32 = 0
+    // From now, which is what OpenSSL takes nil for.
+    guard let time, ASN1_TIME_diff(&days, &seconds, nil, time) == 1 else { return nil }
+    return Date(timeIntervalSinceNow: Double(days) * 86_400 + Double(seconds))
   }
 
   /// "Nov 21 15:57:27 2026 GMT", as OpenSSL prints it.

@@ -9,28 +9,36 @@ import Synchronization
 final class SecureListenerFactory: HTTP2ServerTransport.ListenerFactory {
   let eventLoopGroup: any EventLoopGroup
   let peers: PeerIdentityTable
-  private let tls: TLSContext
+  private let tls: TLSCredentials
   private let configuration: SecureServerConfiguration
   private let host: String
   private let port: Int
   private let socket: Mutex<ListeningSocket>
-  private let connections = Atomic<Int>(0)
+  private let connections: OpenConnections
+  private let lastPause = Mutex<NIODeadline?>(nil)
 
   init(
-    socket: consuming ListeningSocket, tls: TLSContext, peers: PeerIdentityTable,
+    socket: consuming ListeningSocket, tls: TLSCredentials, peers: PeerIdentityTable,
     configuration: SecureServerConfiguration, eventLoopGroup: any EventLoopGroup
   ) {
     self.eventLoopGroup = eventLoopGroup
     self.tls = tls
     self.peers = peers
     self.configuration = configuration
+    connections = OpenConnections(
+      maximum: configuration.maximumConnections,
+      maximumStrangers: max(16, configuration.maximumConnections / 4),
+      logger: configuration.logger)
     host = socket.host
     port = socket.port
     self.socket = Mutex(socket)
   }
 
   /// Open connections, those in the handshake included.
-  var connectionCount: Int { connections.load(ordering: .relaxed) }
+  var connectionCount: Int { connections.count }
+
+  /// Ends every connection, whatever it is doing.
+  func closeConnections() { connections.closeAll() }
 
   func makeListeningChannel(
     listenerConfigurator: HTTP2ServerTransport.ListenerConfigurator,
@@ -44,10 +52,17 @@ final class SecureListenerFactory: HTTP2ServerTransport.ListenerFactory {
         remedy: "make a new SecureServerTransport for every start")
     }
     return try await ServerBootstrap(group: eventLoopGroup)
-      .serverChannelInitializer { listenerConfigurator.configure(channel: $0) }
+      .serverChannelInitializer { channel in
+        // Without it a process out of descriptors would try to accept as fast as it can.
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(
+            AcceptBackoffHandler(shouldForwardIOErrorCaught: false, backoffProvider: self.pause))
+        }.flatMap { listenerConfigurator.configure(channel: channel) }
+      }
       .bind(descriptor) { channel in
         channel.eventLoop.makeCompletedFuture {
-          let handler = TLSHandler(context: self.tls, options: self.handlerOptions(for: channel))
+          let handler = TLSHandler(
+            context: try self.tls.context(), options: self.handlerOptions(for: channel))
           try channel.pipeline.syncOperations.addHandler(handler)
         }.flatMap {
           connectionConfigurator.configure(channel: channel, tls: .configured(requireALPN: true))
@@ -55,25 +70,42 @@ final class SecureListenerFactory: HTTP2ServerTransport.ListenerFactory {
       }
   }
 
+  /// The kernel has no descriptor for another connection: they wait in its queue, and it is asked again.
+  private func pause(after error: IOError) -> TimeAmount? {
+    let isNews = lastPause.withLock { last in
+      let now = NIODeadline.now()
+      defer { last = now }
+      return last.map { now - $0 > .seconds(60) } ?? true
+    }
+    if isNews {
+      configuration.logger?.error(
+        "connections cannot be accepted and wait; raise the limit of open files (ulimit -n)",
+        metadata: ["error": "\(error)", "open": "\(connectionCount)"])
+    }
+    return .seconds(1)
+  }
+
   private func handlerOptions(for channel: any Channel) -> TLSHandlerOptions {
     var options = TLSHandlerOptions()
     options.handshakeTimeout = TimeAmount(configuration.handshakeTimeout)
     options.shutdownTimeout = TimeAmount(configuration.shutdownTimeout)
-    let open = connections.add(1, ordering: .relaxed).newValue
-    options.isAdmitted = open <= configuration.maximumConnections
+    let connections = self.connections
+    let (connection, isAdmitted) = connections.open(channel)
+    options.isAdmitted = isAdmitted
     let logger = configuration.logger
     options.onFailure = { logger?.notice("connection failed", metadata: ["error": "\($0)"]) }
 
     let peers = self.peers
     let key = PeerIdentityTable.key(channel.remoteAddress)
     let number = key.map { peers.begin(remotePeer: $0) }
-    if let key, let number {
-      options.onHandshake = { identity in
-        if let identity { peers.enter(identity, remotePeer: key, connection: number) }
+    options.onHandshake = { identity in
+      connections.prove(connection)
+      if let identity, let key, let number {
+        peers.enter(identity, remotePeer: key, connection: number)
       }
     }
     options.onClose = {
-      self.connections.subtract(1, ordering: .relaxed)
+      connections.close(connection)
       if let key, let number { peers.end(remotePeer: key, connection: number) }
     }
     return options

@@ -2,7 +2,7 @@ public import Logging
 
 /// The bounds of a ``SecureServerTransport``. Every default is finite.
 public struct SecureServerConfiguration: Sendable {
-  /// Open connections; one more is closed at once.
+  /// Open connections; one more costs one whose handshake is not done its place, or is closed at once.
   public var maximumConnections = 1024
   /// Calls at a time on one connection.
   public var maximumConcurrentCalls = 64
@@ -23,4 +23,17 @@ public struct SecureServerConfiguration: Sendable {
   public var logger: Logger?
 
   public init(logger: Logger? = nil) { self.logger = logger }
+
+  /// Lowers ``maximumConnections`` to what fits beside everything else that this process has open.
+  ///
+  /// - Parameter limit: Descriptors that the process may have, as ``DescriptorLimit/raise()`` says.
+  public mutating func fitConnections(intoDescriptors limit: Int) {
+    let fitting = DescriptorLimit.connections(wanted: maximumConnections, limit: limit)
+    if fitting < maximumConnections {
+      logger?.notice(
+        "fewer connections than usual, because few files may be open (ulimit -n)",
+        metadata: ["connections": "\(fitting)", "openFiles": "\(limit)"])
+    }
+    maximumConnections = fitting
+  }
 }

@@ -40,6 +40,17 @@ public final class SecureServerTransport: ServerTransport {
     configuration: SecureServerConfiguration = SecureServerConfiguration(),
     eventLoopGroup: MultiThreadedEventLoopGroup = .singletonMultiThreadedEventLoopGroup
   ) throws -> SecureServerTransport {
+    try make(
+      host: host, port: port, tls: TLSCredentials(tls), configuration: configuration,
+      eventLoopGroup: eventLoopGroup)
+  }
+
+  /// The same with certificates that may be renewed while it serves.
+  public static func make(
+    host: String, port: Int, tls: TLSCredentials,
+    configuration: SecureServerConfiguration = SecureServerConfiguration(),
+    eventLoopGroup: MultiThreadedEventLoopGroup = .singletonMultiThreadedEventLoopGroup
+  ) throws -> SecureServerTransport {
     guard tls.role == .server else {
       throw TLSError(
         .options, "a client's TLS context cannot serve", place: "\(host):\(port)",
@@ -51,7 +62,8 @@ public final class SecureServerTransport: ServerTransport {
   }
 
   private init(
-    socket: consuming ListeningSocket, tls: TLSContext, configuration: SecureServerConfiguration,
+    socket: consuming ListeningSocket, tls: TLSCredentials,
+    configuration: SecureServerConfiguration,
     eventLoopGroup: MultiThreadedEventLoopGroup
   ) {
     host = socket.host
@@ -71,6 +83,10 @@ public final class SecureServerTransport: ServerTransport {
 
   /// Open connections, those in the handshake included.
   public var connectionCount: Int { factory.connectionCount }
+
+  /// Ends every connection, whatever it is doing: after ``beginGracefulShutdown()``, when nothing is left that is worth
+  /// waiting for.
+  public func closeConnections() { factory.closeConnections() }
 
   public func configure(context: GRPCServerContext) { inner.configure(context: context) }
 

@@ -1,4 +1,5 @@
 import COpenSSL
+public import Foundation
 import Synchronization
 
 /// The certificates, keys and rules of one end, loaded and checked: what every
@@ -18,6 +19,20 @@ public final class TLSContext: @unchecked Sendable {
   /// This end's own certificate; nil for a client without one.
   public let ownIdentity: PeerIdentity?
   let pointer: OpaquePointer
+
+  /// When this end's own certificate ends; nil without one.
+  public var validUntil: Date? {
+    guard let certificate = SSL_CTX_get0_certificate(pointer) else { return nil }
+    return CertificateReader.date(of: X509_get0_notAfter(certificate))
+  }
+
+  /// - Throws: ``TLSError`` of kind `ownCertificateExpired` when this end's own certificate does not hold now.
+  func checkValidity() throws {
+    guard let certificate = SSL_CTX_get0_certificate(pointer),
+      let path = options.certificateChainPath
+    else { return }
+    try Self.checkValidity(of: certificate, at: path)
+  }
 
   /// The application protocol of gRPC (RFC 7301's registry), as it stands on the wire:
   /// a length byte, then the name.

@@ -13,6 +13,7 @@ struct SpecificationTests {
       ("messageBytes", ProtocolLimits.messageBytes),
       ("packetsPerUtterance", Int(ProtocolLimits.packetsPerUtterance)),
       ("secondsPerUtterance", Int(ProtocolLimits.secondsPerUtterance)),
+      ("tailFrames", Int(ProtocolLimits.tailFrames)),
       ("bytesPerUtterance", ProtocolLimits.bytesPerUtterance),
       ("featureDimension", Int(ProtocolLimits.featureDimension)),
       ("deadlineMilliseconds", Int(ProtocolLimits.deadlineMilliseconds)),

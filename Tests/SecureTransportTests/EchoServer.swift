@@ -8,13 +8,15 @@ import TandemProtocol
 /// Runs a body against a real edge on loopback, and stops the edge after it.
 enum EchoServer {
   static func run<Result: Sendable>(
-    tls: TLSOptions? = nil, host: String = "127.0.0.1",
+    tls: TLSOptions? = nil, credentials: TLSCredentials? = nil, host: String = "127.0.0.1",
     configuration: SecureServerConfiguration = SecureServerConfiguration(),
     _ body: @Sendable (SecureServerTransport, EchoService) async throws -> Result
   ) async throws -> Result {
-    let context = try TLSContext(.server, tls ?? TestCertificates.shared.serverOptions())
+    let credentials =
+      try credentials
+      ?? TLSCredentials(TLSContext(.server, tls ?? TestCertificates.shared.serverOptions()))
     let transport = try SecureServerTransport.make(
-      host: host, port: 0, tls: context, configuration: configuration)
+      host: host, port: 0, tls: credentials, configuration: configuration)
     let service = EchoService(peers: transport.peers)
     let server = GRPCServer(transport: transport, services: [service])
     return try await withThrowingTaskGroup(of: Void.self) { group in

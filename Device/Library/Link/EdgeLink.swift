@@ -16,18 +16,23 @@ import TandemProtocol
 public actor EdgeLink {
   public nonisolated let host: String
   public nonisolated let port: Int
-  private let tls: TLSContext
+  private let credentials: TLSCredentials
   private let connectTimeout: Duration
   private let log: Logger
   private var state = LinkState()
   private var connection: Connection?
   private var attempt: Task<Connection, any Error>?
   private var probing: Task<Void, Never>?
+  private var asking: Task<Void, Never>?
   private var lastFailure = "no attempt yet"
   /// Of the connections that have ended: an utterance whose connection broke has shipped its bytes.
   private var endedTraffic = (sent: 0, received: 0)
   private nonisolated let estimates: Mutex<(link: LinkEstimator, edge: EdgeEstimator)>
   private nonisolated let epoch = ContinuousClock.now
+  private nonisolated let trouble: LinkTrouble
+  private nonisolated let limits = Mutex(EdgeLimits.unknown)
+  /// Whether the edge is asked for its limits at every new connection.
+  private let asksLimits: Bool
 
   private struct Connection: Sendable {
     var transport: SecureClientTransport
@@ -35,19 +40,24 @@ public actor EdgeLink {
     var runner: Task<Void, Never>
   }
 
+  /// Certificates are read when a connection is made, and again when they have changed: one that is missing, damaged
+  /// or has ended is a link that is down, and the next attempt looks again.
+  ///
   /// - Parameters:
   ///   - linkEstimator: how what is measured of the link is kept.
   ///   - edgeEstimator: how what the edge says of its wait is kept.
-  /// - Throws: `TLSError` when a certificate or key cannot be used.
+  ///   - asksLimits: whether the edge is asked what it takes, in some 300 bytes, at every new connection.
   public init(
     host: String, port: Int, tls: TLSOptions, connectTimeout: Duration = .seconds(2),
     linkEstimator: LinkEstimator = LinkEstimator(), edgeEstimator: EdgeEstimator = EdgeEstimator(),
-    log: Logger = Logger(label: "tandem.link")
-  ) throws {
+    asksLimits: Bool = false, log: Logger = Logger(label: "tandem.link")
+  ) {
+    self.asksLimits = asksLimits
     estimates = Mutex((link: linkEstimator, edge: edgeEstimator))
     self.host = host
     self.port = port
-    self.tls = try TLSContext(.client, tls)
+    trouble = LinkTrouble(edge: "\(host):\(port)", log: log)
+    credentials = TLSCredentials(.client, tls) { log.warning("\($0)") }
     self.connectTimeout = connectTimeout
     self.log = log
   }
@@ -108,6 +118,7 @@ public actor EdgeLink {
     let description = try await Tandem_V1_Tandem.Client(wrapping: connection.client).describe(
       .with { $0.protocolVersion = ProtocolLimits.version }, options: options)
     let now = time
+    limits.withLock { $0 = EdgeLimits(description) }
     estimates.withLock {
       $0.link.observeRoundTrip(seconds: now - began, at: now)
       _ = $0.edge.observe(
@@ -158,9 +169,9 @@ public actor EdgeLink {
     guard state.wanted(at: time) else {
       throw OffloadFailure.unreachable("\(lastFailure); waiting before the next attempt")
     }
-    let attempt = Task { [host, port, tls, connectTimeout] in
+    let attempt = Task { [host, port, credentials, connectTimeout] in
       let transport = try await SecureClientTransport.connect(
-        host: host, port: port, tls: tls, connectTimeout: connectTimeout)
+        host: host, port: port, tls: try credentials.context(), connectTimeout: connectTimeout)
       let client = GRPCClient(transport: transport)
       let runner = Task {
         // Ends with the connection; why it ended is what the calls' errors say.
@@ -187,6 +198,13 @@ public actor EdgeLink {
         $0.link.observeRoundTrip(seconds: seconds / 2, at: now)
       }
       log.debug("connected", metadata: ["edge": "\(host):\(port)", "seconds": "\(seconds)"])
+      trouble.reached()
+      limits.withLock { $0 = .unknown }
+      if asksLimits {
+        var options = CallOptions.defaults
+        options.timeout = connectTimeout
+        asking = Task { [options] in _ = try? await describe(over: connection, options: options) }
+      }
       return connection
     } catch {
       self.attempt = nil
@@ -202,9 +220,25 @@ public actor EdgeLink {
       state.failed(at: time, jitter: .random(in: 0...1))
       let now = time
       estimates.withLock { $0.link.observeDisconnected(at: now) }
-      log.info("edge unreachable", metadata: ["edge": "\(host):\(port)", "why": "\(error)"])
+      trouble.failed("\(error)")
     }
     return .unreachable("\(error)")
+  }
+
+  /// Attempts to connect that have failed since the edge was last reached.
+  public nonisolated var failedAttempts: Int { trouble.attempts }
+
+  /// Reads the certificates now, so that whoever is to renew them hears of it before the first utterance: what is wrong
+  /// with them is logged once.
+  ///
+  /// - Throws: `TLSError`.
+  public nonisolated func checkCertificates() throws {
+    do {
+      _ = try credentials.context()
+    } catch {
+      trouble.say("\(error)")
+      throw error
+    }
   }
 
   private func ended(_ transport: SecureClientTransport) {
@@ -232,6 +266,19 @@ public actor EdgeLink {
       let why = connection.transport.failure.map { "\($0)" } ?? error.message
       return .lost(why)
     }
+  }
+
+  /// Utterances up to ten seconds go before the edge has said what it takes: every edge takes as much.
+  private static let shortSeconds = 10.0
+
+  /// What the edge is known to take.
+  nonisolated var edgeLimits: EdgeLimits { limits.withLock { $0 } }
+
+  private nonisolated func objection(_ header: OffloadHeader, frames: Int) -> OffloadFailure? {
+    edgeLimits.objection(
+      frames: frames, bytesPerFrame: header.codec.bytesPerFrame(dimension: header.dimension),
+      framesPerPacket: header.framesPerPacket, framesPerSecond: header.framesPerSecond
+    ).map { .refused(reason: "too-long", message: $0) }
   }
 
   /// A packet's share of TLS records, HTTP/2 frames and gRPC's prefix, both ways, its acknowledgement
@@ -262,6 +309,11 @@ public actor EdgeLink {
     _ header: OffloadHeader, pieces: AsyncStream<OffloadPiece>, progress: OffloadProgress
   ) async throws -> OffloadAnswer {
     let connection = try await connected()
+    // A long utterance is worth the wait for what the edge takes, at most once a connection.
+    if let frames = header.frames, Double(frames) > Self.shortSeconds * header.framesPerSecond {
+      await asking?.value
+    }
+    if let objection = objection(header, frames: header.frames ?? 0) { throw objection }
     let packets = try PacketStream(header)
     let wire = connection.transport.traffic
     let spent = { @Sendable in Double(wire.bytesSent + wire.bytesReceived) }
@@ -285,10 +337,16 @@ public actor EdgeLink {
           try await writer.write(packet)
         }
         var packets = packets
+        var frames = 0
         try await write(packets.start)
         for await piece in pieces {
           switch piece {
           case .features(let values):
+            frames += values.count / max(1, header.dimension)
+            if let objection = self.objection(header, frames: frames) {
+              progress.failure = objection
+              throw objection
+            }
             for packet in try packets.append(values) { try await write(packet) }
           case .end(let deadline):
             for packet in try packets.finish(deadline: deadline) { try await write(packet) }
@@ -371,6 +429,7 @@ public actor EdgeLink {
     state.close()
     attempt?.cancel()
     probing?.cancel()
+    asking?.cancel()
     guard let connection else { return }
     endedTraffic = traffic
     self.connection = nil

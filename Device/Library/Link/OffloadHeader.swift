@@ -1,4 +1,5 @@
 import FeatureCodec
+import TandemProtocol
 
 /// What the edge is told of an utterance before its first feature.
 struct OffloadHeader: Sendable {
@@ -15,4 +16,8 @@ struct OffloadHeader: Sendable {
   var deadline: Double
   /// What a budget lets the stream send and receive on the wire; nil: as much as it takes.
   var grantedBytes: Double?
+  /// Of the whole utterance; nil while the user still speaks.
+  var frames: Int?
+  /// The model's.
+  var framesPerSecond = Double(ProtocolLimits.framesPerSecond)
 }

@@ -151,11 +151,13 @@ final class DeviceMachinery: UtteranceMachinery {
   }
 
   func send(_ plan: SpeculationPlan, grantedBytes: Double?, deadline: Double) {
-    begin(plan, grantedBytes: grantedBytes, deadline: deadline)
     let features = state.withLock { state in
       defer { state.features = [] }
       return state.features
     }
+    begin(
+      plan, grantedBytes: grantedBytes, deadline: deadline,
+      frames: features.count / recognizer.model.dimension)
     attempt?.send(features)
     end(deadline: deadline)
   }
@@ -167,7 +169,10 @@ final class DeviceMachinery: UtteranceMachinery {
 
   func cancelStream() { attempt?.cancel() }
 
-  private func begin(_ plan: SpeculationPlan, grantedBytes: Double?, deadline: Double) {
+  /// - Parameter frames: of the whole utterance; nil while the user still speaks.
+  private func begin(
+    _ plan: SpeculationPlan, grantedBytes: Double?, deadline: Double, frames: Int? = nil
+  ) {
     attempt?.cancel()
     let model = recognizer.model
     var refusal: OffloadFailure?
@@ -179,7 +184,8 @@ final class DeviceMachinery: UtteranceMachinery {
           framesPerPacket: Packetiser.framesPerPacket(
             duration: plan.packetDuration, framesPerSecond: model.framesPerSecond),
           modelFingerprint: recognizer.modelFingerprint, utteranceID: id,
-          deadline: max(0.001, deadline), grantedBytes: grantedBytes), link: link)
+          deadline: max(0.001, deadline), grantedBytes: grantedBytes, frames: frames,
+          framesPerSecond: model.framesPerSecond), link: link)
     } else {
       refusal = .unreachable(
         recognizer.link == nil ? "no edge is configured" : "there is no codec \(plan.codec)")

@@ -37,7 +37,11 @@ public actor StreamingUtterance {
   private var failure: (any Error)?
 
   /// - Parameter probe: what was asked of the edge when the user began to speak.
-  init(recognizer: DeviceRecognizer, probe: EdgeProbe?) async {
+  /// - Parameter trafficBefore: bytes on the link before the probe was asked, sent and received; nil: as now.
+  init(
+    recognizer: DeviceRecognizer, probe: EdgeProbe?,
+    trafficBefore: (sent: Int, received: Int)? = nil
+  ) async {
     self.recognizer = recognizer
     let id = (0..<16).map { _ in UInt8.random(in: 0...255) }
     self.id = id
@@ -47,7 +51,11 @@ public actor StreamingUtterance {
       UtteranceSession(
         settings: recognizer.sessionSettings, policy: recognizer.policy, utterance: number,
         draw: UInt32.random(in: .min ... .max)), machinery: machinery)
-    trafficBefore = await recognizer.link?.traffic ?? (0, 0)
+    if let trafficBefore {
+      self.trafficBefore = trafficBefore
+    } else {
+      self.trafficBefore = await recognizer.link?.traffic ?? (0, 0)
+    }
   }
 
   deinit {
