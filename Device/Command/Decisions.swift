@@ -15,11 +15,15 @@ struct Decisions: AsyncParsableCommand {
   struct LogOptions: ParsableArguments {
     @OptionGroup var options: DeviceOptions
     @Option(help: "Only utterances answered there: \"exit 2\", edge or none.")
-    var origin: String?
+    var origin: AnsweredBy?
     @Option(help: "Only utterances decided by this policy.")
-    var byPolicy: String?
+    var byPolicy: PolicyName?
     @Option(help: "Only the latest N utterances.")
     var limit: Int?
+
+    func validate() throws {
+      if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
+    }
 
     func open() throws -> DecisionLogReader {
       let settings = try options.load()
@@ -29,12 +33,15 @@ struct Decisions: AsyncParsableCommand {
       return try DecisionLogReader(path: path)
     }
 
-    var filter: DecisionFilter { DecisionFilter(origin: origin, policy: byPolicy, limit: limit) }
+    var filter: DecisionFilter {
+      DecisionFilter(origin: origin?.rawValue, policy: byPolicy?.rawValue, limit: limit)
+    }
 
     /// The filter in words; nil without one.
     var selection: String? {
       let parts = [
-        origin.map { "answered by \($0)" }, byPolicy.map { "decided by the policy \($0)" },
+        origin.map { "answered by \($0.rawValue)" },
+        byPolicy.map { "decided by the policy \($0.rawValue)" },
         limit.map { "the latest \($0)" },
       ].compactMap { $0 }
       return parts.isEmpty ? nil : parts.joined(separator: ", ")
@@ -47,19 +54,21 @@ struct Decisions: AsyncParsableCommand {
 
     func run() async throws {
       try await program.reporting {
-        print(
+        try Output.print(
           "id        seconds  origin  fallback          bytes      ms  predicted   actual  reason")
         try log.open().forEach(log.filter) { row in
           let cost = { (value: Double?) in value.map { String(format: "%9.4f", $0) } ?? "        -"
           }
-          print(
-            row.id.prefix(8),
-            String(format: "%8.2f", row.durationSeconds),
-            row.origin.padding(toLength: 7, withPad: " ", startingAt: 0),
-            (row.fallbackReason ?? "-").padding(toLength: 15, withPad: " ", startingAt: 0),
-            String(
-              format: "%7d %7.1f", row.bytesSent + row.bytesReceived, row.answerSeconds * 1_000),
-            cost(row.predictedTotal), cost(row.actualTotal), row.reason)
+          try Output.print(
+            [
+              String(row.id.prefix(8)),
+              String(format: "%8.2f", row.durationSeconds),
+              row.origin.padding(toLength: 7, withPad: " ", startingAt: 0),
+              (row.fallbackReason ?? "-").padding(toLength: 15, withPad: " ", startingAt: 0),
+              String(
+                format: "%7d %7.1f", row.bytesSent + row.bytesReceived, row.answerSeconds * 1_000),
+              cost(row.predictedTotal), cost(row.actualTotal), row.reason,
+            ].joined(separator: " "))
         }
       }
     }
@@ -77,31 +86,27 @@ struct Decisions: AsyncParsableCommand {
         """)
     @OptionGroup var log: LogOptions
     @Option(help: "Draw the log into this file, as a page.")
-    var html: String?
+    var html: PathArgument?
     @Option(help: "Draw the log into this file, as one picture.")
-    var svg: String?
+    var svg: PathArgument?
 
     func run() async throws {
       try await program.reporting {
+        for file in [html, svg] { if let file { try OutputPath.check(file: file.path) } }
         let reader = try log.open()
         let overview = try reader.overview(
           log.filter, deadline: try log.options.load().deadlineSeconds)
         let report = DecisionReport(overview, name: reader.path, selection: log.selection)
-        if let html { try Self.write(report.html, to: html) }
-        if let svg { try Self.write(report.svg, to: svg) }
-        print(overview.summary)
+        if let html { try Self.write(report.html, to: html.path) }
+        if let svg { try Self.write(report.svg, to: svg.path) }
+        try Output.print("\(overview.summary)")
       }
     }
 
     /// Whole or not at all: nobody looks at half a picture.
     private static func write(_ text: String, to path: String) throws {
-      do {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-      } catch {
-        program.complain("\(path) cannot be written: \(error.localizedDescription)")
-        throw ExitCode(ExitStatus.cannotCreate.rawValue)
-      }
-      FileHandle.standardError.write(Data("drawn in \(path)\n".utf8))
+      try OutputPath.write(Data(text.utf8), to: path)
+      Output.complain("drawn in \(path)")
     }
   }
 
@@ -110,16 +115,11 @@ struct Decisions: AsyncParsableCommand {
       abstract: "The whole log as JSON lines or CSV, on standard output.")
     @OptionGroup var log: LogOptions
     @Option(help: "jsonl or csv.")
-    var format = "jsonl"
+    var format = ExportFormat.jsonl
 
     func run() async throws {
       try await program.reporting {
-        guard let format = ExportFormat(rawValue: format) else {
-          throw ValidationError("--format must be jsonl or csv, not \"\(format)\"")
-        }
-        try log.open().export(log.filter, as: format) { text in
-          try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
-        }
+        try log.open().export(log.filter, as: format) { try Output.print($0, terminator: "") }
       }
     }
   }
@@ -132,8 +132,9 @@ struct Decisions: AsyncParsableCommand {
         doubly robust estimates, where the logged policy explored. It says so where none is defined.
         """)
     @OptionGroup var log: LogOptions
+    enum Format: String, ExpressibleByArgument, CaseIterable { case json, text }
     @Option(help: "json, or text.")
-    var format = "text"
+    var format = Format.text
     @Option(help: "Of the policy's chance and of the bootstrap.")
     var seed: UInt64 = 1
 
@@ -148,14 +149,42 @@ struct Decisions: AsyncParsableCommand {
           costs: CostPredictor(model: try settings.costModel(), deviceClass: settings.deviceClass),
           deadline: settings.deadlineSeconds, seed: seed)
         let report = try replay.report(try log.open(), log.filter)
-        if format == "json" {
+        if format == .json {
           let encoder = JSONEncoder()
           encoder.outputFormatting = [.sortedKeys]
-          print(String(decoding: try encoder.encode(report), as: UTF8.self))
+          try Output.write(encoder.encode(report) + Data("\n".utf8))
         } else {
-          print(report)
+          try Output.print("\(report)")
         }
       }
     }
   }
+}
+
+extension ExportFormat: ExpressibleByArgument {}
+
+/// Where an utterance was answered, as the log has it.
+struct AnsweredBy: RawRepresentable, ExpressibleByArgument {
+  let rawValue: String
+
+  init?(rawValue: String) {
+    let number = rawValue.hasPrefix("exit ") ? Int(rawValue.dropFirst(5)) : nil
+    guard ["edge", "none"].contains(rawValue) || number.map({ (1...64).contains($0) }) == true
+    else { return nil }
+    self.rawValue = number.map { "exit \($0)" } ?? rawValue
+  }
+
+  static let allValueStrings = ["\"exit N\"", "edge", "none"]
+}
+
+/// One of the policies that there are.
+struct PolicyName: RawRepresentable, ExpressibleByArgument {
+  let rawValue: String
+
+  init?(rawValue: String) {
+    guard PolicyRegistry.names.contains(rawValue) else { return nil }
+    self.rawValue = rawValue
+  }
+
+  static let allValueStrings = PolicyRegistry.names
 }

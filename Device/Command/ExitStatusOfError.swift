@@ -2,6 +2,7 @@ import Audio
 import Conformer
 import DecisionLog
 import Decoding
+import Evaluation
 import Models
 import Offload
 import SecureTransport
@@ -15,8 +16,11 @@ func exitStatus(of error: any Error) -> ExitStatus {
   case let error as AudioError:
     switch error {
     case .notFound: .noInput
+    case .unkept: .inputOutput
     default: .data
     }
+  case let error as ManifestError:
+    if case .unreadable = error { .noInput } else { .data }
   case let error as ModelError:
     switch error {
     case .missingFile: .noInput

@@ -22,7 +22,7 @@ struct RecordPackets: AsyncParsableCommand {
     shouldDisplay: false)
 
   @Argument(help: "An audio file with one utterance.")
-  var file: String
+  var file: PathArgument
 
   @Option(help: "Block after which to split; 0 is before the first.")
   var splitLayer = 0
@@ -34,13 +34,18 @@ struct RecordPackets: AsyncParsableCommand {
   var beamSize = 8
 
   @Option(help: "Where to write the packets, such as NAME.packets; NAME.json is written beside it.")
-  var output: String
+  var output: PathArgument
+
+  func validate() throws {
+    if !(1...64).contains(beamSize) { throw ValidationError("--beam-size must be 1 to 64") }
+  }
 
   @OptionGroup var options: DeviceOptions
 
   func run() async throws {
     try await program.reporting {
       let settings = try options.load()
+      try OutputPath.check(file: output.path)
       let codec = try FeatureCodec.named(codec)
       let edge = try EdgeRecognizer(
         model: SpeechModels.load(directory: settings.model, parts: .edge), beamWidth: beamSize)
@@ -51,7 +56,7 @@ struct RecordPackets: AsyncParsableCommand {
         )
       }
       let limit = settings.maximumUtteranceSeconds
-      let samples = try AudioReader.readAll(path: file, maximumSeconds: limit)
+      let samples = try AudioReader.readAll(path: file.path, maximumSeconds: limit)
       let pool = InferencePool(threads: 1)
       defer { pool.shutDown() }
       let (request, transcript) = try await pool.run { [splitLayer] _ in
@@ -67,8 +72,8 @@ struct RecordPackets: AsyncParsableCommand {
           frames: request.features.count / model.dimension, dimension: model.dimension)
         return (request, try edge.recognize(features: received, splitLayer: splitLayer).text)
       }
-      try RecordedUtterance(request, transcript: transcript).write(packetsPath: output)
-      print("wrote \(output): \(transcript)")
+      try RecordedUtterance(request, transcript: transcript).write(packetsPath: output.path)
+      try Output.print("wrote \(output): \(transcript)")
     }
   }
 }

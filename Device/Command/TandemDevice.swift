@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Commands
 import Settings
 
@@ -19,6 +20,7 @@ struct TandemDeviceCommand: AsyncParsableCommand {
       What was decided, and why:
         tandem-device decisions summary
       """,
+    version: Release.version,
     subcommands: [Transcribe.self, Decisions.self, Describe.self, RecordPackets.self])
 
   static func main() async { await program.main(Self.self, keys: DeviceSettings.keys) }

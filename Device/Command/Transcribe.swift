@@ -13,7 +13,8 @@ struct Transcribe: AsyncParsableCommand {
     abstract: "Recognise audio files.",
     discussion: """
       Reads WAV, FLAC, Ogg Opus, Ogg Vorbis and MP3 at any rate, mono or more channels; long files are
-      cut at pauses. A file that cannot be read is named, the others go on, and the exit status is 65.
+      cut at pauses. A file that cannot be read, or not all of it, is named, the others go on, and the exit status is
+      65. Transcripts that cannot be written end the command with the status 74.
 
       Every setting is a flag:
 
@@ -22,12 +23,12 @@ struct Transcribe: AsyncParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, text, json }
 
   @Argument(help: "Audio files.")
-  var files: [String] = []
+  var files: [PathArgument] = []
 
   @Option(
     help:
       "A manifest instead of files: tab-separated, with the columns path and text (the reference).")
-  var manifest: String?
+  var manifest: PathArgument?
 
   @Option(help: "table, text (transcripts only), or json (one object a line).")
   var format = Format.table
@@ -56,38 +57,43 @@ struct Transcribe: AsyncParsableCommand {
         format: format, hasReferences: manifest != nil,
         nameWidth: min(40, inputs.map { ($0.path as NSString).lastPathComponent.count }.max() ?? 10)
       )
-      printer.begin()
       let bar = ProgressBar("transcribe", total: inputs.count)
       var errors = WordErrors()
       var failed = 0
-      for (number, input) in inputs.enumerated() {
-        do {
+      var ending: (any Error)?
+      do {
+        try printer.begin()
+        for (number, input) in inputs.enumerated() {
           var texts: [String] = []
-          try await FileTranscriber(recognizer: recognizer, pace: pace).transcribe(
-            path: input.path
-          ) {
-            segment in
-            log?.record(
-              DecisionRecord(
-                segment.recognition, startTime: segment.startTime, policy: settings.policy,
-                model: recognizer.model, deviceClass: settings.deviceClass))
-            texts.append(segment.recognition.text)
-            printer.add(path: input.path, segment: segment, reference: input.reference)
+          do {
+            try await FileTranscriber(recognizer: recognizer, pace: pace).transcribe(
+              path: input.path
+            ) { segment in
+              log?.record(
+                DecisionRecord(
+                  segment.recognition, startTime: segment.startTime, policy: settings.policy,
+                  model: recognizer.model, deviceClass: settings.deviceClass))
+              texts.append(segment.recognition.text)
+              try printer.add(path: input.path, segment: segment, reference: input.reference)
+            }
+          } catch let error as AudioError {
+            failed += 1
+            program.complain("\(error)")
+          } catch let error as RecognitionError {
+            failed += 1
+            program.complain("\(input.path): \(error)")
           }
-          if let reference = input.reference {
+          if let reference = input.reference, !texts.isEmpty {
             errors =
               errors + WordErrors(reference: reference, hypothesis: texts.joined(separator: " "))
           }
-        } catch let error as AudioError {
-          failed += 1
-          program.complain("\(error)")
-        } catch let error as RecognitionError {
-          failed += 1
-          program.complain("\(input.path): \(error)")
+          bar.update(number + 1)
         }
-        bar.update(number + 1)
+        try printer.end(errors: manifest == nil ? nil : errors)
+      } catch {
+        // What was decided so far is still logged and remembered.
+        ending = error
       }
-      printer.end(errors: manifest == nil ? nil : errors)
       await recognizer.close()
       await log?.close()
       if let memory = recognizer.policy as? any MemoryKeeper {
@@ -103,6 +109,7 @@ struct Transcribe: AsyncParsableCommand {
         program.complain(
           "\(losses.count) rows of the decision log were lost: \(losses.latestReason ?? "")")
       }
+      if let ending { throw ending }
       if failed > 0 { throw ExitCode(ExitStatus.data.rawValue) }
     }
   }
@@ -125,12 +132,14 @@ struct Transcribe: AsyncParsableCommand {
   private func inputs() throws -> [Input] {
     if let manifest {
       guard files.isEmpty else { throw ValidationError("give files or --manifest, not both") }
-      return try Manifest(path: manifest).items.map { Input(path: $0.path, reference: $0.text) }
+      return try Manifest(path: manifest.path).items.map {
+        Input(path: $0.path, reference: $0.text)
+      }
     }
     guard !files.isEmpty else {
       throw ValidationError("no audio files given; see tandem-device transcribe --help")
     }
-    return files.map { Input(path: $0) }
+    return files.map { Input(path: $0.path) }
   }
 }
 

@@ -1,3 +1,5 @@
+import Basics
+import Commands
 import Evaluation
 import Foundation
 import TandemDevice
@@ -24,31 +26,32 @@ struct TranscriptPrinter {
     var reason: String
   }
 
-  func begin() {
+  func begin() throws {
     guard format == .table else { return }
-    print(
+    try print(
       pad("file", nameWidth), pad("answered", 8), "confidence", "  bytes", "     ms",
       hasReferences ? "transcript | reference | reason" : "transcript | reason")
   }
 
-  func add(path: String, segment: FileTranscriber.Segment, reference: String?) {
+  /// - Throws: `OutputError`.
+  func add(path: String, segment: FileTranscriber.Segment, reference: String?) throws {
     let recognition = segment.recognition
     let name = (path as NSString).lastPathComponent
     switch format {
     case .text:
-      print(recognition.text)
+      try print(recognition.text)
     case .json:
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let line = Line(
-        file: path, start: segment.start, transcript: recognition.text, reference: reference,
+        file: PathName.printable(path), start: segment.start, transcript: recognition.text,
+        reference: reference,
         origin: "\(recognition.origin)", confidence: recognition.confidence,
         bytesSent: recognition.bytesSent, bytesReceived: recognition.bytesReceived,
         speculation: recognition.speculation?.outcome.rawValue,
         bytesAhead: recognition.speculation?.bytesAhead,
         milliseconds: recognition.latencySeconds * 1_000, reason: recognition.reason)
-      // Strings and finite numbers always encode.
-      if let data = try? encoder.encode(line) { print(String(decoding: data, as: UTF8.self)) }
+      try Output.write(encoder.encode(line) + Data("\n".utf8))
     case .table:
       let bytes = recognition.bytesSent + recognition.bytesReceived
       let head = String(
@@ -57,21 +60,21 @@ struct TranscriptPrinter {
       var texts = [recognition.text.isEmpty ? "(nothing)" : recognition.text]
       if let reference { texts.append(reference) }
       texts.append(recognition.reason)
-      print(
+      try print(
         pad(String(name.suffix(nameWidth)), nameWidth), pad("\(recognition.origin)", 8), head,
         texts.joined(separator: " | "))
     }
-    // A pipe's reader sees each line when it is ready.
-    fflush(nil)
   }
 
-  func end(errors: WordErrors?) {
+  func end(errors: WordErrors?) throws {
     guard format == .table, let errors, let rate = errors.rate else { return }
-    print(
+    try print(
       String(
         format: "WER %.2f %% (%d substitutions, %d deletions, %d insertions in %d words)",
         rate * 100, errors.substitutions, errors.deletions, errors.insertions, errors.words))
   }
+
+  private func print(_ parts: String...) throws { try Output.print(parts.joined(separator: " ")) }
 
   private func pad(_ text: String, _ width: Int) -> String {
     text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)

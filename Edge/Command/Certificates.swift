@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import SecureTransport
 
@@ -12,7 +13,7 @@ struct Certificates: AsyncParsableCommand {
       commandName: "init", abstract: "Make an authority: ca.pem and ca.key.")
 
     @Option(help: "Where to write; made if it is not there.")
-    var folder: String
+    var folder: PathArgument
 
     @Option(help: "The authority's name.")
     var name = "Tandem authority"
@@ -26,8 +27,10 @@ struct Certificates: AsyncParsableCommand {
     func run() async throws {
       try await program.reporting {
         let authority = try CertificateAuthority.create(
-          inFolder: folder, commonName: name, days: days, overwrite: overwrite)
-        print("wrote \(authority.certificatePath) and \(authority.privateKeyPath) (keep it secret)")
+          inFolder: folder.path, commonName: name, days: days, overwrite: overwrite)
+        try Output.print(
+          "wrote \(authority.certificatePath) and \(authority.privateKeyPath) (keep it secret)"
+        )
       }
     }
   }
@@ -38,10 +41,10 @@ struct Certificates: AsyncParsableCommand {
 
     @Option(
       help: "The authority's folder; the certificate is written there unless --into is given.")
-    var folder: String
+    var folder: PathArgument
 
     @Option(help: "server (an edge) or device.")
-    var use: String
+    var use: CertificateRequest.Use
 
     @Option(help: "The owner's name, and the files'.")
     var name: String
@@ -59,24 +62,29 @@ struct Certificates: AsyncParsableCommand {
     var validFromDaysAgo: Int?
 
     @Option(help: "Folder for the certificate and key.")
-    var into: String?
+    var into: PathArgument?
+
+    func validate() throws {
+      if let validFromDaysAgo, !(-36_500...36_500).contains(validFromDaysAgo) {
+        throw ValidationError("--valid-from-days-ago must be -36500 to 36500")
+      }
+    }
 
     @Flag(help: "Replace files that are there.")
     var overwrite = false
 
     func run() async throws {
       try await program.reporting {
-        guard let use = CertificateRequest.Use(rawValue: use) else {
-          throw ValidationError("--use must be server or device, not \"\(use)\"")
-        }
-        let issued = try CertificateAuthority(folder: folder).issue(
+        let issued = try CertificateAuthority(folder: folder.path).issue(
           CertificateRequest(
             use: use, commonName: name, dnsNames: dns, addresses: address,
             validFrom: validFromDaysAgo.map { Date(timeIntervalSinceNow: -86_400 * Double($0)) },
             days: days),
-          intoFolder: into ?? folder, overwrite: overwrite)
-        print("wrote \(issued.certificatePath) and \(issued.privateKeyPath)")
+          intoFolder: (into ?? folder).path, overwrite: overwrite)
+        try Output.print("wrote \(issued.certificatePath) and \(issued.privateKeyPath)")
       }
     }
   }
 }
+
+extension CertificateRequest.Use: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Commands
 import Conformer
 import Decoding
@@ -21,6 +22,7 @@ struct TandemEdgeCommand: AsyncParsableCommand {
         tandem-edge serve --certificates-certificate certificates/edge.pem \\
           --certificates-private-key certificates/edge.key --certificates-authority certificates/ca.pem
       """,
+    version: Release.version,
     subcommands: [Serve.self, Certificates.self])
 
   static func main() async {

@@ -24,7 +24,7 @@ public struct SettingsOptions<Values: ProgramSettings>: ParsableArguments {
         flags: Program.settingFlags, environment: environment,
         file: try path.map { try SettingsFile(path: $0) }))
     if printConfig {
-      print(settings.resolved.dump(), terminator: "")
+      try Output.print(settings.resolved.dump(), terminator: "")
       throw ExitCode.success
     }
     return settings

@@ -56,7 +56,7 @@ public struct LanguageModelTuning: Sendable {
   /// - Parameter report: told of every trial.
   public mutating func tune(
     side: Model.LanguageModelSide?, decoder: ModelConfiguration.SecondPassDecoder,
-    report: (Trial) -> Void = { _ in }
+    report: (Trial) throws -> Void = { _ in }
   ) throws {
     guard
       let fusion = try WordFusion.make(
@@ -87,7 +87,7 @@ public struct LanguageModelTuning: Sendable {
         languageModel: side?.rawValue ?? "none", decoder: decoder.rawValue, beamWidth: beamWidth,
         weights: weights, wordErrorRate: rate)
       trials.append(trial)
-      report(trial)
+      try report(trial)
       if rate < bestRate {
         bestRate = rate
         best = weights

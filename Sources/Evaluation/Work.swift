@@ -29,37 +29,3 @@ func inParallel<Result: Sendable>(
   if let error = failure.withLock({ $0 }) { throw error }
   return results.withLock { $0.compactMap { $0 } }
 }
-
-/// A bar on standard error while long work goes on; nothing where that is no terminal.
-public final class ProgressBar: Sendable {
-  private let title: String
-  private let total: Int
-  private let started = ContinuousClock.now
-  private let last = Mutex<ContinuousClock.Instant?>(nil)
-  private let isTerminal = isatty(STDERR_FILENO) == 1
-
-  public init(_ title: String, total: Int) {
-    self.title = title
-    self.total = total
-  }
-
-  public func update(_ done: Int) {
-    guard isTerminal, total > 0 else { return }
-    let now = ContinuousClock.now
-    let draws = last.withLock { last in
-      if let last, done < total, last.duration(to: now) < .milliseconds(100) { return false }
-      last = now
-      return true
-    }
-    guard draws else { return }
-    let width = 30
-    let filled = width * done / total
-    let elapsed = started.duration(to: now)
-    let left =
-      done == 0 ? 0 : Double(elapsed.components.seconds) * Double(total - done) / Double(done)
-    let bar = String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled)
-    let line =
-      "\r\(title) \(bar) \(done)/\(total), \(Int(left)) s left \(done == total ? "\n" : "")"
-    FileHandle.standardError.write(Data(line.utf8))
-  }
-}

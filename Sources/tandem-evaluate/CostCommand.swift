@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import Foundation
 
@@ -12,7 +13,7 @@ struct CostCommand: ParsableCommand {
       """)
 
   @Option(help: "A model's folder; repeatable.")
-  var model: [String] = ["Models/english"]
+  var model: [PathArgument] = [PathArgument("Models/english")]
 
   @Option(help: "Seconds of audio.")
   var seconds = 10.0
@@ -30,13 +31,14 @@ struct CostCommand: ParsableCommand {
 
   func run() throws {
     try reporting {
-      let costs = try ModelCost.measure(models: model, seconds: seconds, rounds: rounds)
+      let costs = try ModelCost.measure(
+        models: model.map(\.path), seconds: seconds, rounds: rounds)
       if format == .json { return try printJSON(costs) }
       let width = max(12, costs.map(\.model.count).max() ?? 0)
-      print(
+      try show(
         pad("model", width), "parameters  blocks  Mflop/frame  state kB  ms/chunk  90 %  real time")
       for cost in costs {
-        print(
+        try show(
           pad(cost.model, width),
           String(
             format: "%10d %7d %12.2f %9.1f %9.2f %5.2f %10.4f", cost.deviceParameters, cost.blocks,

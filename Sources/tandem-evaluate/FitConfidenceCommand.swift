@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Conformer
 import Decoding
 import Evaluation
@@ -25,7 +26,7 @@ struct FitConfidenceCommand: ParsableCommand {
   var write = false
 
   @Option(help: "Draw reliability, and error rate against depth, into this SVG file.")
-  var svg: String?
+  var svg: PathArgument?
 
   /// One line of `--format json`: a criterion's curve (experiment 2), or an exit's calibration.
   struct Row: Encodable {
@@ -42,35 +43,37 @@ struct FitConfidenceCommand: ParsableCommand {
 
   func run() throws {
     try reporting {
+      if let svg { try OutputPath.check(file: svg.path) }
+      if write { try OutputPath.check(file: common.model + "/" + ExitConfidence.fileName) }
       let manifest = try common.load()
       let paths = try common.paths(codec: FeatureCodec.named("int8"), needsEdge: false)
       let bar = ProgressBar("fit", total: min(common.limit ?? .max, manifest.items.count))
       let result = try ConfidenceFitting(
         manifest: manifest,
-        name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
+        name: name ?? common.manifest.path + (common.split.map { " (\($0))" } ?? ""), paths: paths,
         limit: common.limit, threads: common.threads, progress: { bar.update($0) })
       if let svg {
-        try Data(picture(result).svg.utf8).write(to: URL(fileURLWithPath: svg), options: .atomic)
+        try OutputPath.write(Data(picture(result).svg.utf8), to: svg.path)
       }
       if write {
         let path = common.model + "/" + ExitConfidence.fileName
-        try result.confidence.json().write(to: URL(fileURLWithPath: path), options: .atomic)
+        try OutputPath.write(result.confidence.json(), to: path)
       }
       if common.format == .json {
         try printJSON(rows(result))
       } else {
         if write {
-          print("wrote \(common.model)/\(ExitConfidence.fileName)")
+          try show("wrote \(common.model)/\(ExitConfidence.fileName)")
         } else {
-          print(String(decoding: result.confidence.json(), as: UTF8.self))
+          try show(String(decoding: result.confidence.json(), as: UTF8.self))
         }
         for exit in result.confidence.exits {
-          print(
+          try show(
             "exit \(exit.exit): \(exit.right) of \(exit.utterances) transcripts right, expected calibration error \(percent(exit.calibrationError))"
           )
         }
         for curve in result.selection.sorted(by: { $0.area < $1.area }) {
-          print(
+          try show(
             pad(curve.criterion.rawValue, 18), "error rate over all average depths",
             percent(curve.area)
           )

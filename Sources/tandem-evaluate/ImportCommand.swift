@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import ModelImport
 
@@ -17,10 +18,10 @@ struct ImportCommand: ParsableCommand {
       """)
 
   @Argument(help: "The folder or file with the weights.")
-  var source: String
+  var source: PathArgument
 
   @Option(help: "The model folder to write.")
-  var output: String
+  var output: PathArgument
 
   @Option(
     help:
@@ -29,7 +30,7 @@ struct ImportCommand: ParsableCommand {
   var language: String?
 
   @Option(help: "A folder with what was trained on these weights, to merge in.")
-  var adaptation: String?
+  var adaptation: PathArgument?
 
   @Option(help: "How the model folder stores weights: f16 or f32.")
   var precision = WeightPrecision.float16
@@ -48,19 +49,19 @@ struct ImportCommand: ParsableCommand {
     try reporting {
       var importer = ModelImporter()
       importer.language = language
-      importer.adaptation = adaptation
+      importer.adaptation = adaptation?.path
       importer.precision = precision
       importer.deviceLayers = deviceLayers
       importer.name = name
       importer.replaces = replace
-      let summary = try importer.run(source: source, output: output)
+      let summary = try importer.run(source: source.path, output: output.path)
       let model = summary.configuration
       let tongue =
         model.decoder.isMultilingual ? model.decoder.language ?? "any language" : "English only"
-      print(
+      try show(
         "\(summary.wasThere ? "already there:" : "wrote") \(output): \(model.name), \(model.encoder.layers) + \(model.decoder.layers) layers of width \(model.dimension), \(model.melBins) mel bins, \(model.decoder.tokens) tokens, \(tongue)"
       )
-      print("fingerprint \(summary.fingerprint)")
+      try show("fingerprint \(summary.fingerprint)")
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Evaluation
 import FeatureCodec
 import Foundation
@@ -12,22 +13,23 @@ struct ProfileCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   @Option(help: "The file to write.")
-  var output: String
+  var output: PathArgument
 
   @Option(help: "The data's name in the profile; the manifest's path if left out.")
   var name: String?
 
   func run() throws {
     try reporting {
+      try OutputPath.check(file: output.path)
       let manifest = try common.load()
       let paths = try common.paths(codec: FeatureCodec.at(0))
       let bar = ProgressBar("profile", total: min(common.limit ?? .max, manifest.items.count))
       let result = try SystemProfile(
         manifest: manifest,
-        name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
+        name: name ?? common.manifest.path + (common.split.map { " (\($0))" } ?? ""), paths: paths,
         limit: common.limit, threads: common.threads, progress: { bar.update($0) })
-      try result.profile.jsonLines().write(to: URL(fileURLWithPath: output), options: .atomic)
-      print("wrote \(output): \(result.profile.utterances.count) utterances")
+      try OutputPath.write(result.profile.jsonLines(), to: output.path)
+      try show("wrote \(output): \(result.profile.utterances.count) utterances")
     }
   }
 }

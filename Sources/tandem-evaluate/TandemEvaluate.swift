@@ -1,16 +1,19 @@
 import ArgumentParser
+import Audio
+import Basics
 import Commands
 import Conformer
 import Decoding
 import Evaluation
 import FeatureCodec
 import Foundation
+import Models
 import Offload
 import TandemDevice
 import Whisper
 
 @main
-struct TandemEvaluate: ParsableCommand {
+struct TandemEvaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tandem-evaluate",
     abstract: "Measure a Tandem model: error rates, splitting, thresholds.",
@@ -29,11 +32,14 @@ struct TandemEvaluate: ParsableCommand {
         tandem-evaluate tune-language-model --manifest … --split dev --write
         tandem-evaluate import faster-whisper-base --output whisper-base
       """,
+    version: Release.version,
     subcommands: [
       WordErrorRateCommand.self, SplitCommand.self, FitThresholdsCommand.self, ProfileCommand.self,
       TuneLanguageModelCommand.self, FitConfidenceCommand.self, CostCommand.self,
       ImportCommand.self,
     ])
+
+  static func main() async { await program.main(Self.self) }
 }
 
 extension ModelConfiguration.SecondPassDecoder: ExpressibleByArgument {}
@@ -43,10 +49,12 @@ enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
 struct CommonOptions: ParsableArguments {
   @Option(help: "The recordings: tab-separated, with the columns path and text.")
-  var manifest: String
+  var manifest: PathArgument
 
-  @Option(help: "The model's folder.")
-  var model = "Models/english"
+  @Option(name: .customLong("model"), help: "The model's folder.")
+  var modelFolder = PathArgument("Models/english")
+
+  var model: String { modelFolder.path }
 
   @Option(help: "Only this split (train, dev, test) of a manifest that has a column split.")
   var split: String?
@@ -89,14 +97,14 @@ struct CommonOptions: ParsableArguments {
     if !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256") }
   }
 
-  func load() throws -> Manifest { try Manifest(path: manifest, split: split) }
+  func load() throws -> Manifest { try Manifest(path: manifest.path, split: split) }
 
   /// The ways to a transcript that the options describe.
   func paths(codec: FeatureCodec, needsEdge: Bool = true) throws -> Paths {
     try Paths(
       modelDirectory: model, beamWidth: beam, decoder: decoder,
       languageModel: words.languageModel.side, exitLanguageModel: words.exitLanguageModel.side,
-      lexicon: words.lexicon.map { try Lexicon(path: $0) },
+      lexicon: words.lexicon.map { try Lexicon(path: $0.path) },
       weights: words.weights(model: model, decoder: decoder), codec: codec, needsEdge: needsEdge,
       options: WhisperOptions(padsWindows: paddedWindows, language: language))
   }
@@ -110,8 +118,11 @@ func codec(named name: String) throws -> FeatureCodec {
 func printJSON(_ rows: [some Encodable]) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-  for row in rows { print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+  for row in rows { try Output.write(encoder.encode(row) + Data("\n".utf8)) }
 }
+
+/// One line of a table.
+func show(_ parts: String...) throws { try Output.print(parts.joined(separator: " ")) }
 
 func percent(_ rate: Double) -> String { String(format: "%6.2f %%", rate * 100) }
 
@@ -119,8 +130,15 @@ func pad(_ text: String, _ width: Int) -> String {
   text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
 }
 
-/// Whatever goes wrong is said to be the data's fault: sysexits' EX_DATAERR.
-private let program = Program(name: "tandem-evaluate") { _ in .data }
+/// Whatever else goes wrong is said to be the data's fault: sysexits' EX_DATAERR.
+private let program = Program(name: "tandem-evaluate") { error in
+  switch error {
+  case ManifestError.unreadable, ModelError.missingFile, LexiconError.unreadable,
+    AudioError.notFound:
+    .noInput
+  default: .data
+  }
+}
 
 func reporting(_ body: () throws -> Void) throws { try program.reportingSynchronously(body) }
 
@@ -142,7 +160,7 @@ struct WordErrorRateCommand: ParsableCommand {
   var splitLayer: Int?
 
   @Option(help: "Mix this recording into every utterance, at --snr.")
-  var noise: String?
+  var noise: PathArgument?
 
   @Option(help: "Decibels of speech above the noise.")
   var snr: Double?
@@ -151,13 +169,13 @@ struct WordErrorRateCommand: ParsableCommand {
   var peer: String?
 
   @Option(help: "A Python with the training package's synthesis extra.")
-  var peerPython = ".venv/bin/python"
+  var peerPython = PathArgument(".venv/bin/python")
 
   @Option(
     help:
       "Keep the peer's transcripts in this file, and ask only for what is not there yet: it is slow."
   )
-  var peerTranscripts: String?
+  var peerTranscripts: PathArgument?
 
   @Option(
     help: "Count how often this phrase comes out where it was, and was not, said; repeatable.")
@@ -186,6 +204,7 @@ struct WordErrorRateCommand: ParsableCommand {
   func validate() throws {
     if (noise == nil) != (snr == nil) { throw ValidationError("--noise and --snr go together") }
     if let snr, !(-20...100).contains(snr) { throw ValidationError("--snr must be -20 to 100") }
+    _ = try pools()
     if let peer, peer != "whisper-tiny" {
       throw ValidationError("--peer knows whisper-tiny, not \"\(peer)\"")
     }
@@ -202,6 +221,7 @@ struct WordErrorRateCommand: ParsableCommand {
           return value
         }
       }
+      if let peerTranscripts { try OutputPath.check(file: peerTranscripts.path) }
       let manifest = try common.load()
       let paths = try common.paths(
         codec: tandem_evaluate.codec(named: codec), needsEdge: false)
@@ -212,9 +232,10 @@ struct WordErrorRateCommand: ParsableCommand {
       let bar = ProgressBar("wer", total: min(common.limit ?? .max, manifest.items.count))
       let result = try WordErrorRateEvaluation(
         manifest: manifest, paths: paths, limit: common.limit, chunks: chunks, splitLayer: layer,
-        noise: noise.map { try NoiseMixing(path: $0, decibels: snr ?? 0) },
+        noise: noise.map { try NoiseMixing(path: $0.path, decibels: snr ?? 0) },
         peer: peer.map { _ in
-          PeerRecognizer(python: peerPython, threads: common.threads, kept: peerTranscripts)
+          PeerRecognizer(
+            python: peerPython.path, threads: common.threads, kept: peerTranscripts?.path)
         },
         phrases: phrase.map { $0.uppercased() }, pools: try pools(),
         selection: try criterion.map {
@@ -229,11 +250,11 @@ struct WordErrorRateCommand: ParsableCommand {
         try printJSON(result.selections)
       } else {
         let width = max(12, result.rows.map(\.set.count).max() ?? 0)
-        print(
+        try show(
           pad("set", width), pad("path", 7),
           "     WER   95 % interval           sub   del   ins  words  utterances")
         for row in result.rows {
-          print(
+          try show(
             pad(row.set, width), pad(row.path, 7), percent(row.wordErrorRate),
             "[\(percent(row.low)), \(percent(row.high))]",
             String(
@@ -241,22 +262,23 @@ struct WordErrorRateCommand: ParsableCommand {
               row.words, row.utterances))
         }
         for row in result.comparisons where row.low > 0 {
-          print("\(row.set): \(row.path) is worse than \(row.before) by", percent(row.difference))
+          try show(
+            "\(row.set): \(row.path) is worse than \(row.before) by", percent(row.difference))
         }
         for row in result.selections {
-          print(
+          try show(
             "\(row.set): stopped at exits \(row.answered.dropLast().map(String.init).joined(separator: ", ")), none sure \(row.answered.last ?? 0);",
             String(format: "%.2f blocks;", row.averageDepth), "device",
             percent(row.deviceWordErrorRate),
             row.cascadeWordErrorRate.map { "with the edge \(percent($0))" } ?? "")
         }
         for row in result.phrases {
-          print(
+          try show(
             "\(row.phrase), \(row.path): found \(row.found) of \(row.said), \(row.falseAccepts) false in",
             String(format: "%.2f h", row.otherHours))
         }
         for row in result.chunks {
-          print(
+          try show(
             "pieces of \(row.chunkMilliseconds) ms: \(row.differing) of \(row.transcripts) transcripts differ"
           )
         }
@@ -288,7 +310,7 @@ struct SplitCommand: ParsableCommand {
         try printJSON(result.rows)
       } else {
         for row in result.rows {
-          print(
+          try show(
             "split layer \(row.splitLayer), \(row.codec): \(row.differing) of \(row.utterances) transcripts differ, \(Int(row.bytesPerSecond)) bytes a second"
           )
         }
@@ -320,32 +342,38 @@ struct FitThresholdsCommand: ParsableCommand {
   @Flag(help: "Write calibration.json into the model's folder, instead of printing it.")
   var write = false
 
+  func validate() throws {
+    if !(0...1_000).contains(offloadPrice) {
+      throw ValidationError("--offload-price must be 0 to 1000")
+    }
+  }
+
   func run() throws {
     try reporting {
+      if write { try OutputPath.check(file: common.model + "/" + Calibration.fileName) }
       let manifest = try common.load()
       let paths = try common.paths(codec: tandem_evaluate.codec(named: codec))
       let bar = ProgressBar("fit", total: min(common.limit ?? .max, manifest.items.count))
       let result = try ThresholdFitting(
         manifest: manifest,
-        name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
+        name: name ?? common.manifest.path + (common.split.map { " (\($0))" } ?? ""), paths: paths,
         fit: ThresholdFit(offloadPrice: offloadPrice),
         splitLayer: paths.model.blockCount, limit: common.limit, threads: common.threads,
         progress: { bar.update($0) })
       if write {
         let path = common.model + "/" + Calibration.fileName
-        try result.calibration.json().write(to: URL(fileURLWithPath: path), options: .atomic)
-        print("wrote \(path)")
+        try OutputPath.write(result.calibration.json(), to: path)
+        try show("wrote \(path)")
       } else {
-        print(String(decoding: result.calibration.json(), as: UTF8.self))
+        try show(String(decoding: result.calibration.json(), as: UTF8.self))
       }
       for criterion in ConfidenceCriterion.allCases {
         guard let outcome = result.outcomes[criterion] else { continue }
         let exits = outcome.answeredByExit.sorted { $0.key < $1.key }
           .map { "exit \($0.key): \($0.value)" }.joined(separator: ", ")
-        FileHandle.standardError.write(
-          Data(
-            "\(criterion.rawValue): \(exits); edge: \(outcome.answeredByEdge); WER \(percent(outcome.errorRate ?? 0))\n"
-              .utf8))
+        Output.complain(
+          "\(criterion.rawValue): \(exits); edge: \(outcome.answeredByEdge); WER \(percent(outcome.errorRate ?? 0))"
+        )
       }
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Conformer
 import Decoding
 import Evaluation
@@ -33,6 +34,7 @@ struct TuneLanguageModelCommand: ParsableCommand {
 
   func run() throws {
     try reporting {
+      if write { try OutputPath.check(file: common.model + "/" + DecodingSettings.fileName) }
       let manifest = try common.load()
       let paths = try Paths(
         modelDirectory: common.model, beamWidth: common.beam, languageModel: nil,
@@ -40,7 +42,7 @@ struct TuneLanguageModelCommand: ParsableCommand {
       let bar = ProgressBar("encode", total: min(common.limit ?? .max, manifest.items.count))
       var tuning = try LanguageModelTuning(
         manifest: manifest,
-        name: name ?? common.manifest + (common.split.map { " (\($0))" } ?? ""), paths: paths,
+        name: name ?? common.manifest.path + (common.split.map { " (\($0))" } ?? ""), paths: paths,
         beamWidth: common.beam ?? 8, limit: common.limit, threads: common.threads,
         progress: { bar.update($0) })
       let there = try LanguageModelSide.allCases.filter {
@@ -54,9 +56,9 @@ struct TuneLanguageModelCommand: ParsableCommand {
         for decoder in common.decoder.map({ [$0] }) ?? [.ctc, .transducer, .fused] {
           try tuning.tune(side: side, decoder: decoder) { trial in
             if common.format == .json {
-              try? printJSON([trial])
+              try printJSON([trial])
             } else {
-              print(
+              try show(
                 "\(trial.languageModel) \(trial.decoder)", percent(trial.wordErrorRate),
                 "lm \(trial.weights.languageModel), bonus \(trial.weights.wordBonus), letter \(trial.weights.unknownLetter), internal \(trial.weights.internalLanguageModel), share \(trial.weights.transducerShare)"
               )
@@ -66,13 +68,12 @@ struct TuneLanguageModelCommand: ParsableCommand {
           settings.set(entry)
           // After each, so that an interrupted run keeps what it found.
           if write {
-            try settings.json().write(
-              to: URL(fileURLWithPath: common.model + "/" + DecodingSettings.fileName),
-              options: .atomic)
+            try OutputPath.write(
+              settings.json(), to: common.model + "/" + DecodingSettings.fileName)
           }
         }
       }
-      if !write { print(String(decoding: try settings.json(), as: UTF8.self)) }
+      if !write { try show(String(decoding: try settings.json(), as: UTF8.self)) }
     }
   }
 }

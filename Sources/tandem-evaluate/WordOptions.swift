@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Conformer
 import Decoding
 
@@ -30,7 +31,7 @@ struct WordOptions: ParsableArguments {
   @Option(
     help: "Allow only the words and phrases of this file, one a line, at the edge and at the exits."
   )
-  var lexicon: String?
+  var lexicon: PathArgument?
 
   func validate() throws {
     if let lmWeight, !(0...10).contains(lmWeight) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Simulation
 
 struct FitLinks: ParsableCommand {
@@ -7,7 +8,7 @@ struct FitLinks: ParsableCommand {
     abstract: "Fit a Markov chain to a folder of recordings: a scenario's link.fallback.")
 
   @Argument(help: "Folder of recordings.")
-  var folder: String
+  var folder: PathArgument
 
   @Option(help: "Only files whose names contain this.")
   var containing = ""
@@ -25,13 +26,13 @@ struct FitLinks: ParsableCommand {
 
   func run() throws {
     try reporting {
-      let files = try TraceLibrary.files(in: folder, containing: containing)
+      let files = try TraceLibrary.files(in: folder.path, containing: containing)
       guard !files.isEmpty else {
-        throw TraceError.unreadable(path: folder, reason: "no .txt or .mahi file is in it")
+        throw TraceError.unreadable(path: folder.path, reason: "no .txt or .mahi file is in it")
       }
       let model = MarkovFit.fit(
         try files.map { try TraceLibrary.read(path: $0) }, states: states, stepSeconds: step)
-      print(
+      try Output.print(
         model.yaml(
           indentation: 2,
           comment: "fitted by tandem-simulate fit-links to \(files.count) recordings"))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Offload
 import Settings
@@ -13,10 +14,10 @@ struct Fleet: ParsableCommand {
       """)
 
   @Argument(help: "The scenario's YAML file.")
-  var scenario: String
+  var scenario: PathArgument
 
   @Option(help: "Ground truth, as 'tandem-evaluate profile' writes it.")
-  var profile: String
+  var profile: PathArgument
 
   @Option(
     help:
@@ -28,36 +29,37 @@ struct Fleet: ParsableCommand {
   var seed: UInt64 = 1
 
   @Option(help: "Folder for the report; made if it is not there.")
-  var report: String
+  var report: PathArgument
 
   @Option(help: "calibration.json of the model; without it thresholds are fitted on the profile.")
-  var calibration: String?
+  var calibration: PathArgument?
 
   @Option(help: "Another profile, to fit thresholds and error curves on.")
-  var fit: String?
+  var fit: PathArgument?
 
   @Option(help: "Costs, such as Config/costs.yaml; without it the values that stand there.")
-  var costs: String?
+  var costs: PathArgument?
 
   @Option(
     help: "Folder that holds traces/; without it TANDEM_SHARED, or 'shared' in a folder above.")
-  var shared: String?
+  var shared: PathArgument?
 
   func run() throws {
     try reporting {
-      let costModel = try costs.map { try CostSettings.load(SettingsFile(path: $0)) } ?? .standard
+      try OutputPath.make(folder: report.path)
+      let costModel =
+        try costs.map { try CostSettings.load(SettingsFile(path: $0.path)) } ?? .standard
       let scenario = try Scenario(
-        path: scenario, shared: shared ?? TraceLibrary.sharedFolder(), costs: costModel, seed: seed)
-      let profile = try Profile(path: profile)
+        path: scenario.path, shared: shared?.path ?? TraceLibrary.sharedFolder(), costs: costModel,
+        seed: seed)
+      let profile = try Profile(path: profile.path)
       let comparison = try Comparison(
         scenario: scenario, profile: profile, calibration: loadCalibration(profile),
         strategies: strategies(profile), seed: seed, progress: Progress().tell)
-      try FileManager.default.createDirectory(
-        atPath: report, withIntermediateDirectories: true)
-      let name = URL(fileURLWithPath: self.scenario).deletingPathExtension().lastPathComponent
-      try comparison.jsonLines().write(to: URL(fileURLWithPath: "\(report)/\(name).jsonl"))
-      try Data(comparison.html().utf8).write(to: URL(fileURLWithPath: "\(report)/\(name).html"))
-      printTable(comparison)
+      let name = URL(fileURLWithPath: self.scenario.path).deletingPathExtension().lastPathComponent
+      try OutputPath.write(comparison.jsonLines(), to: "\(report)/\(name).jsonl")
+      try OutputPath.write(Data(comparison.html().utf8), to: "\(report)/\(name).html")
+      try printTable(comparison)
     }
   }
 
@@ -66,29 +68,34 @@ struct Fleet: ParsableCommand {
     case "all": return Strategy.all(profile: profile)
     case "policies": return PolicyRegistry.names.map { .policy($0) }
     default:
-      return try Strategy.named(
-        policies.split(separator: ",").map(String.init), profile: profile)
+      let names = policies.split(separator: ",").map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }.filter { !$0.isEmpty }
+      guard !names.isEmpty else {
+        throw ValidationError("--policies names none; give names with commas between them, or all")
+      }
+      return try Strategy.named(names, profile: profile)
     }
   }
 
   private func loadCalibration(_ profile: Profile) throws -> Calibration {
     if let calibration {
-      guard let json = FileManager.default.contents(atPath: calibration) else {
-        throw CalibrationError.unreadable(path: calibration, reason: "there is no such file")
+      guard let json = FileManager.default.contents(atPath: calibration.path) else {
+        throw CalibrationError.unreadable(path: calibration.path, reason: "there is no such file")
       }
-      return try Calibration(json: json, path: calibration)
+      return try Calibration(json: json, path: calibration.path)
     }
-    if let fit { return ProfileOptions.fit(try Profile(path: fit)) }
-    FileHandle.standardError.write(
-      Data("no --calibration: thresholds are fitted on the profile itself\n".utf8))
+    if let fit { return ProfileOptions.fit(try Profile(path: fit.path)) }
+    Output.complain("no --calibration: thresholds are fitted on the profile itself")
     return ProfileOptions.fit(profile)
   }
 
-  private func printTable(_ comparison: Comparison) {
-    print("strategy                      cost   WER %  median s   95 % s  offload %  regret")
+  private func printTable(_ comparison: Comparison) throws {
+    try Output.print(
+      "strategy                      cost   WER %  median s   95 % s  offload %  regret")
     for report in comparison.reports.sorted(by: { $0.meanCost < $1.meanCost }) {
       let regret = report.regret.first { $0.against == Strategy.informedOracle.name }?.mean
-      print(
+      try Output.print(
         report.strategy.padding(
           toLength: max(26, report.strategy.count), withPad: " ", startingAt: 0)
           + String(
@@ -97,7 +104,7 @@ struct Fleet: ParsableCommand {
             report.offloadRate * 100, regret ?? 0))
     }
     if let headroom = comparison.headroom {
-      print(
+      try Output.print(
         String(
           format: "best fixed strategy %.1f %% above the informed oracle%@", headroom * 100,
           headroom < 0.15 ? ": too little for this scenario to count" : ""))

@@ -1,3 +1,4 @@
+import Commands
 import Foundation
 
 /// A line on standard error while a run goes on, and its speed at the end. Speeds stand nowhere else: what is
@@ -18,8 +19,7 @@ final class Progress {
       let seconds = began.duration(to: .now)
       line += ", \(seconds)"
     }
-    FileHandle.standardError.write(
-      Data(((isTerminal ? "\r\u{1B}[K" : "") + line + (share >= 1 ? "\n" : "")).utf8))
+    share >= 1 ? Output.complain(line) : Output.draw(bar: line)
     if share >= 1 { name = "" }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Offload
 import Simulation
@@ -20,17 +21,20 @@ struct Speed: ParsableCommand {
   var policy = ModelBasedPolicy.name
 
   func validate() throws {
-    if decisions < 1_000 { throw ValidationError("--decisions must be at least 1000") }
+    if !(1_000...1_000_000_000).contains(decisions) {
+      throw ValidationError("--decisions must be 1000 to 1000000000")
+    }
+    guard PolicyRegistry.names.contains(policy) else {
+      throw ValidationError(
+        "--policy must be one of \(PolicyRegistry.names.joined(separator: ", ")), not \"\(policy)\""
+      )
+    }
+    _ = try counts()
   }
 
   func run() throws {
     try reporting {
-      let counts = try devices.split(separator: ",").map {
-        guard let count = Int($0), (1...1_000_000).contains(count) else {
-          throw ValidationError("--devices wants numbers such as 1000,3000, not '\(devices)'")
-        }
-        return count
-      }
+      let counts = try counts()
       let (played, calibration) = try options.load()
       let scenarios = try options.loadScenarios()
       let clock = ContinuousClock()
@@ -58,10 +62,21 @@ struct Speed: ParsableCommand {
     }
   }
 
+  private func counts() throws -> [Int] {
+    let counts = try devices.split(separator: ",").map {
+      guard let count = Int($0), (1...1_000_000).contains(count) else {
+        throw ValidationError("--devices wants numbers such as 1000,3000, not '\(devices)'")
+      }
+      return count
+    }
+    if counts.isEmpty { throw ValidationError("--devices names no number") }
+    return counts
+  }
+
   private func printLine(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    try Output.write(encoder.encode(value) + Data("\n".utf8))
   }
 
   /// Bytes; Linux counts in kilobytes.

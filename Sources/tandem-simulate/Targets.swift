@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Simulation
 
@@ -13,7 +14,7 @@ struct Targets: ParsableCommand {
   @OptionGroup var options: ProfileOptions
 
   @Option(help: "Folder for the report; made if it is not there.")
-  var report: String
+  var report: PathArgument
 
   @Option(help: "Devices in the bandit's measurements; one is one seed.")
   var banditSeeds = 100
@@ -26,17 +27,17 @@ struct Targets: ParsableCommand {
 
   func run() throws {
     try reporting {
+      try OutputPath.make(folder: report.path)
       let (played, calibration) = try options.load()
       let run = try TargetsRun(
         .init(
           scenarios: options.loadScenarios(), played: played, calibration: calibration,
           seed: options.seed, banditSeeds: banditSeeds)
-      ) { FileHandle.standardError.write(Data("\($0)\n".utf8)) }
-      try FileManager.default.createDirectory(atPath: report, withIntermediateDirectories: true)
+      ) { Output.complain($0) }
       let lines = try run.jsonLines()
-      try lines.write(to: URL(fileURLWithPath: "\(report)/targets.jsonl"))
-      try Data(run.html().utf8).write(to: URL(fileURLWithPath: "\(report)/targets.html"))
-      FileHandle.standardOutput.write(lines)
+      try OutputPath.write(lines, to: "\(report)/targets.jsonl")
+      try OutputPath.write(Data(run.html().utf8), to: "\(report)/targets.html")
+      try Output.write(lines)
     }
   }
 }

@@ -169,19 +169,53 @@ struct CommandTests {
         ]), status: 69, says: ["127.0.0.1:\(port)", "nobody listens"])
   }
 
-  @Test func aMissingAndAnExpiredCertificate() async throws {
+  @Test("Whatever is wrong with the certificates, recognition goes on; it is said once")
+  func certificatesThatCannotBeUsed() async throws {
     let certificates = try TestCertificates.shared.get()
-    expect(
-      try await transcribe([
-        try speech(), "--edge-host", "127.0.0.1", "--certificates-certificate", "/nowhere/c.pem",
-        "--certificates-private-key", "/nowhere/c.key",
-      ]), status: 78, says: ["/nowhere/c.pem"])
-    expect(
-      try await transcribe([
-        try speech(), "--edge-host", "127.0.0.1",
-        "--certificates-certificate", certificates.expiredDevice.certificatePath,
-        "--certificates-private-key", certificates.expiredDevice.privateKeyPath,
-      ]), status: 78, says: [certificates.expiredDevice.certificatePath, "expired"])
+    let text = folder + "/text.pem"
+    try Data("no certificate\n".utf8).write(to: URL(fileURLWithPath: text))
+    let expected = try await transcribe([try speech(), "--policy", "always-local"]).output
+    let future = try certificates.authority.issue(
+      .init(
+        use: .device, commonName: "tomorrow", validFrom: Date(timeIntervalSinceNow: 86_400), days: 2
+      ),
+      intoFolder: folder)
+    for (certificate, key, authority, word) in [
+      ("/nowhere/c.pem", "/nowhere/c.key", "", "/nowhere/c.pem"),
+      (
+        certificates.expiredDevice.certificatePath, certificates.expiredDevice.privateKeyPath, "",
+        "expired on"
+      ),
+      (future.certificatePath, future.privateKeyPath, "", "not valid before"),
+      (
+        certificates.device.certificatePath, certificates.expiredDevice.privateKeyPath, "",
+        "does not belong"
+      ),
+      (text, certificates.device.privateKeyPath, "", text),
+      (folder, certificates.device.privateKeyPath, "", "no regular file"),
+      (certificates.device.certificatePath, "", "", "go together"),
+      (
+        certificates.device.certificatePath, certificates.device.privateKeyPath,
+        "/nowhere/ca.pem", "/nowhere/ca.pem"
+      ),
+    ] {
+      let edge = [
+        "--edge-host", "127.0.0.1", "--certificates-certificate", certificate,
+        "--certificates-private-key", key, "--certificates-authority", authority,
+      ]
+      for policy in ["always-local", "always-edge", "confidence"] {
+        let outcome = try await transcribe(
+          [try speech("a.wav"), try speech("b.wav"), "--policy", policy] + edge)
+        #expect(outcome.status == 0, "\(word), \(policy): \(outcome.errors)")
+        #expect(outcome.output == expected + expected, "\(word), \(policy)")
+        let said = outcome.errors.components(separatedBy: word).count - 1
+        #expect(said == (policy == "always-local" ? 0 : 1), "\(word), \(policy): \(outcome.errors)")
+      }
+      // A command about the edge fails.
+      expect(
+        try await programs.run("tandem-device", ["describe", "--model", model] + edge), status: 78,
+        says: [word])
+    }
   }
 
   private func serve(port: Int) throws -> Programs.Running {

@@ -69,7 +69,8 @@ struct ConnectionTests {
   @Test func anExpiredCertificateIsNamedBeforeItIsUsed() throws {
     let certificates = try TestCertificates.shared.get()
     #expect {
-      _ = try TestEdge.link(port: 1, tls: certificates.deviceOptions(certificates.expiredDevice))
+      try TestEdge.link(port: 1, tls: certificates.deviceOptions(certificates.expiredDevice))
+        .checkCertificates()
     } throws: { error in
       guard let error = error as? TLSError else { return false }
       return error.kind == .ownCertificateExpired && "\(error)".contains("old-kitchen")

@@ -33,7 +33,10 @@ struct Programs: Sendable {
 
   /// Runs a command to its end; kills it after `limit` seconds.
   func run(_ name: String, _ arguments: [String], limit: Double = 240) async throws -> Outcome {
-    let running = try start(name, arguments)
+    try await outcome(start(name, arguments), limit: limit)
+  }
+
+  private func outcome(_ running: Running, limit: Double) async throws -> Outcome {
     let end = Date(timeIntervalSinceNow: limit)
     var peak = 0
     while running.process.isRunning {
@@ -44,6 +47,16 @@ struct Programs: Sendable {
     return Outcome(
       status: running.process.terminationStatus, output: running.output, errors: running.errors,
       peakKibibytes: peak)
+  }
+
+  /// Runs a line of the shell, in which `$B` is the commands' folder.
+  func shell(_ line: String, limit: Double = 240, environment: [String: String] = [:]) async throws
+    -> Outcome
+  {
+    let running = try start(
+      URL(fileURLWithPath: "/bin/bash"), ["-c", line],
+      environment: environment.merging(["B": folder]) { $1 })
+    return try await outcome(running, limit: limit)
   }
 
   /// A process and the files that it writes to: a pipe that nobody reads would stop it.
@@ -74,15 +87,21 @@ struct Programs: Sendable {
   }
 
   func start(_ name: String, _ arguments: [String]) throws -> Running {
+    try start(URL(fileURLWithPath: folder + "/" + name), arguments)
+  }
+
+  private func start(_ program: URL, _ arguments: [String], environment: [String: String] = [:])
+    throws -> Running
+  {
     let folder = try Self.temporaryFolder()
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: self.folder + "/" + name)
+    process.executableURL = program
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     // Settings of whoever runs the tests must not reach the commands.
     process.environment = ProcessInfo.processInfo.environment.filter {
       !$0.key.hasPrefix("TANDEM_")
-    }
+    }.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     for (name, isOutput) in [("out", true), ("err", false)] {
       let file = URL(fileURLWithPath: folder + "/" + name)

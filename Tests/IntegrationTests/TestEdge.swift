@@ -79,12 +79,13 @@ enum TestEdge {
   /// A link with the device's own certificate unless others are given.
   static func link(
     port: Int, tls: TLSOptions? = nil, connectTimeout: Duration = .seconds(5),
-    linkEstimator: LinkEstimator = LinkEstimator()
+    linkEstimator: LinkEstimator = LinkEstimator(), asksLimits: Bool = false,
+    log: LogCapture = LogCapture()
   ) throws -> EdgeLink {
     try EdgeLink(
       host: "127.0.0.1", port: port,
       tls: tls ?? TestCertificates.shared.get().deviceOptions(), connectTimeout: connectTimeout,
-      linkEstimator: linkEstimator, log: LogCapture().logger)
+      linkEstimator: linkEstimator, asksLimits: asksLimits, log: log.logger)
   }
 
   /// A device that offloads every utterance; lossless, with a deadline that no slow machine misses.
@@ -95,6 +96,8 @@ enum TestEdge {
     var configuration = DeviceRecognizer.Configuration()
     configuration.deadline = 60
     configuration.codec = 0
+    // The tests' sounds count to the sample.
+    configuration.silenceKeptSeconds = nil
     change(&configuration)
     return try DeviceRecognizer(
       model: Self.model(model), policyName: policy, link: link, configuration: configuration,

@@ -25,6 +25,8 @@ struct WhisperTests {
     configuration.deadline = 60
     configuration.codec = codec
     configuration.splitLayer = splitLayer
+    // The tests' sounds count to the sample.
+    configuration.silenceKeptSeconds = nil
     return try DeviceRecognizer(
       model: SpeechModels.load(directory: folder(name), parts: .device), policyName: policy,
       link: link, configuration: configuration, log: LogCapture().logger)

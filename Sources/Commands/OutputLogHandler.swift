@@ -1,0 +1,23 @@
+import Foundation
+import Logging
+
+/// Log lines on standard error, through the place where everything else is written too.
+struct OutputLogHandler: LogHandler {
+  private let label: String
+  var logLevel = Logger.Level.info
+  var metadata: Logger.Metadata = [:]
+
+  init(label: String) { self.label = label }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let all = metadata.merging(event.metadata ?? [:]) { $1 }
+    let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+    let time = Date().formatted(.iso8601)
+    Output.complain("\(time) \(event.level) \(label):\(pairs) \(event.message)")
+  }
+}
