@@ -5,7 +5,7 @@ extension WhisperModel {
   /// recordings that end before it.
   ///
   /// The public decoder was trained on windows of 30 s. Given only the frames that hold speech it loops; given these behind them, whose keys and values cost
-  /// the encoder nothing, it ends (docs/decisions/0044). Real speech makes a better tail than tones or digital silence, since the features are scaled by the loudest frame.
+  /// the encoder nothing, it ends (docs/decisions/0045). Real speech makes a better tail than tones or digital silence, since the features are scaled by the loudest frame.
   ///
   /// - Parameter recordings: 16 kHz samples; what is longer than half a window is passed over.
   /// - Returns: `[positions / 2, d]`, for `decoder.silenceTail`; nil where no recording is short enough.
