@@ -44,7 +44,7 @@ public final class DeviceRecognizer: Sendable {
     public var speechAboveNoiseDecibels = 9.0
     /// Silence, or steady noise, kept before and behind what is spoken; nil: all of it, and a recording in which nobody
     /// speaks is recognized like any other.
-    public var silenceKeptSeconds: Double? = 0.5
+    public var silenceKeptSeconds: Double? = 0.3
     /// When features leave while the user still speaks.
     public var speculation = SpeculationSettings()
     /// Whether the edge is asked for a sign of life when a user begins to speak, where `SignOfLife` wants it.

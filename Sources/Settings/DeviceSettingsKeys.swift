@@ -162,7 +162,7 @@ extension DeviceSettings {
         "utterance.speechAboveNoiseDecibels", .number(1...40), default: .number(9),
         "Decibels above the noise floor that count as speech."),
       SettingKey(
-        "utterance.silenceKeptSeconds", .number(0...60), default: .number(0.5),
+        "utterance.silenceKeptSeconds", .number(0...60), default: .number(0.3),
         "Seconds of silence, or steady noise, kept before and behind what is spoken in an utterance; the rest is neither "
           + "recognized nor sent. 60: everything."),
       SettingKey(
